@@ -1,0 +1,315 @@
+/* See LICENSE. */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "enter.h"
+#include "environ.h"
+#include "fault.h"
+#include "launch.h"
+#include "mounts.h"
+#include "msg.h"
+#include "passwd.h"
+#include "root.h"
+#include "supervise.h"
+#include "sys.h"
+
+#define FAILED 125 /* this program, not the command */
+
+struct options {
+	int append, keepenv, keep, kernel, remove, verbose;
+	struct mounts_bind *binds;
+	size_t nbinds;
+	char **env; /* of -e, ends in NULL */
+	size_t nenv;
+	const char *user, *dir; /* NULL: the image's */
+};
+
+struct target {
+	const char *path; /* as given */
+	int fd;
+	int made; /* by chr-mkroot: then base is open */
+	struct root base;
+};
+
+static int
+usage(void)
+{
+	msg_say(
+	    "usage: chr-exec [-AEkprv] [-b src:dst[:ro]] [-e name[=value]]");
+	msg_say("                [-u user[:group]] [-w dir] root "
+		"[command [arg ...]]");
+	return FAILED;
+}
+
+static int
+parse_value(struct options *o, int c, char *arg)
+{
+	switch (c) {
+	case 'b':
+		if (mounts_parse(arg, &o->binds[o->nbinds++]) == -1)
+			return msg_failx(-1,
+			    "-b %s: expected src:dst[:ro], "
+			    "dst from /",
+			    arg);
+		return 0;
+	case 'e':
+		if (*arg == '\0' || *arg == '=')
+			return msg_failx(
+			    -1, "-e %s: expected name[=value]", arg);
+		o->env[o->nenv++] = arg;
+		return 0;
+	case 'u':
+		o->user = arg;
+		return 0;
+	case 'w':
+		o->dir = arg;
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static int
+parse_options(int argc, char *argv[], struct options *o)
+{
+	int c;
+
+	memset(o, 0, sizeof(*o));
+	o->binds = calloc((size_t)argc, sizeof(*o->binds));
+	o->env = calloc((size_t)argc + 1, sizeof(*o->env));
+	if (o->binds == NULL || o->env == NULL)
+		return msg_fail(-1, "options");
+	while ((c = getopt(argc, argv, "+AEb:e:kpru:vw:")) != -1) {
+		switch (c) {
+		case 'A':
+			o->append = 1;
+			break;
+		case 'E':
+			o->keepenv = 1;
+			break;
+		case 'k':
+			o->keep = 1;
+			break;
+		case 'p':
+			o->kernel = 1;
+			break;
+		case 'r':
+			o->remove = 1;
+			break;
+		case 'v':
+			o->verbose = 1;
+			break;
+		default:
+			if (parse_value(o, c, optarg) == -1)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- the root --- */
+
+static int
+open_plain(struct target *t)
+{
+	struct stat st;
+
+	t->fd = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->fd == -1 || fstat(t->fd, &st) == -1)
+		return msg_fail(-1, "%s", t->path);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return msg_failx(-1, "%s: belongs to uid %lu", t->path,
+		    (unsigned long)st.st_uid);
+	if ((st.st_mode & S_IWOTH) != 0)
+		msg_warnx("%s: warning: all may write to it", t->path);
+	return 0;
+}
+
+static int
+open_target(const char *path, int must_be_made, struct target *t)
+{
+	const char *why = "";
+
+	t->path = path;
+	switch (root_open(path, &t->base, &why)) {
+	case 0:
+		t->made = 1;
+		t->fd = openat(t->base.fd, "root",
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return t->fd == -1 ? msg_fail(-1, "%s", path) : 0;
+	case 1:
+		if (must_be_made)
+			return msg_failx(
+			    -1, "%s: not made by chr-mkroot: %s", path, why);
+		return open_plain(t);
+	default:
+		return -1;
+	}
+}
+
+/* Marks it in use. */
+static int
+hold(struct target *t)
+{
+	int fd;
+
+	if ((fd = root_hold(&t->base)) == -1 && errno == EWOULDBLOCK)
+		msg_warnx("%s: is being removed", t->path);
+	return fd;
+}
+
+/* --- the command --- */
+
+static void
+warn_nodev(const struct options *o, const struct target *t)
+{
+	struct stat st;
+	int flags;
+
+	if (o->kernel || lstat("/dev/null", &st) == -1 ||
+	    !S_ISCHR(st.st_mode) || (flags = sys_fs_flags("/dev")) == -1)
+		return;
+	if ((flags & SYS_FS_NODEV) != 0)
+		msg_warnx("%s: warning: mounted nodev: its devices do not work",
+		    t->path);
+}
+
+/* t->fd becomes the root with all that is mounted in it. */
+static int
+mount_all(const struct options *o, struct target *t)
+{
+	int fd;
+
+	fd = mounts_make(t->path, t->fd, o->kernel, o->binds, o->nbinds);
+	close(t->fd);
+	t->fd = fd;
+	return fd == -1 ? -1 : 0;
+}
+
+/* Enters the root as the user and runs the command; returns why not. */
+static int
+run(const struct options *o, struct target *t, char **operands)
+{
+	/* static: a failed start is not worth freeing for */
+	static struct launch l;
+	static struct passwd_user user;
+	static char **env;
+	extern char **environ;
+	int later;
+
+	if (launch_read(t->made ? t->base.fd : -1, t->path, o->append, operands,
+		o->user, o->dir, &l) == -1)
+		return FAILED;
+	if ((o->kernel || o->nbinds > 0) && mount_all(o, t) == -1)
+		return FAILED;
+	if (enter_root(t->fd, t->path) == -1)
+		return FAILED;
+	/* nothing of the outside must be open for /proc/self/fd to name */
+	close(t->fd);
+	root_close(&t->base);
+	if (passwd_resolve(l.user, &user) == -1)
+		return FAILED;
+	env = environ_build(environ, o->keepenv, l.env, o->env, user.home);
+	if (env == NULL)
+		return FAILED;
+	warn_nodev(o, t);
+	if (o->verbose)
+		msg_say("%s: uid %lu, gid %lu, directory %s, command %s",
+		    t->path, (unsigned long)user.uid, (unsigned long)user.gid,
+		    *l.dir != '\0' ? l.dir : "/", l.argv[0]);
+	if ((later = enter_workdir(l.dir, &user)) == -1 ||
+	    enter_user(&user) == -1 ||
+	    (later && enter_workdir(l.dir, &user) != 0) ||
+	    (o->remove && supervise_bind() == -1))
+		return FAILED;
+	return command_exec(l.argv, env);
+}
+
+/* --- with -r --- */
+
+/* From here on chr-rm -g removes it as soon as nobody is in it. */
+static int
+mark(const struct target *t)
+{
+	int fd;
+
+	fd = FAULT("exec_mark")
+		 ? -1
+		 : openat(t->base.fd, "remove",
+		       O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return msg_fail(-1, "%s: mark to remove it", t->path);
+	close(fd);
+	return 0;
+}
+
+static void
+clean_up(const struct options *o, struct target *t, int held, int failed)
+{
+	supervise_leftovers(t->base.path);
+	if (!o->keep || !failed) {
+		root_remove(&t->base, held);
+		return;
+	}
+	if (unlinkat(t->base.fd, "remove", 0) == -1)
+		msg_warn("%s: mark to remove it", t->path);
+	msg_warnx("%s: kept; to enter it: chr-exec %s sh", t->base.path,
+	    t->base.path);
+}
+
+static int
+run_and_remove(const struct options *o, struct target *t, char **operands)
+{
+	int held, status;
+	pid_t pid;
+
+	if ((held = hold(t)) == -1 || mark(t) == -1)
+		return FAILED;
+	if (fcntl(held, F_SETFD, FD_CLOEXEC) == -1)
+		return msg_fail(FAILED, "%s: lock", t->path);
+	pid = supervise_fork(launch_stop_signal(t->base.fd, t->path));
+	if (pid == -1)
+		return FAILED;
+	if (pid == 0)
+		/* a lock of its own: the other tells who else has one */
+		return close(held) == -1 || hold(t) == -1 ? FAILED
+							  : run(o, t, operands);
+	/* this process must not be what keeps the root in use */
+	close(t->fd);
+	if (chdir("/") == -1)
+		msg_warn("/");
+	status = supervise_wait();
+	clean_up(o, t, held, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	supervise_die(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct options o;
+	static struct target t;
+
+	if (enter_descriptors() == -1)
+		return FAILED;
+	if (parse_options(argc, argv, &o) == -1 || optind == argc ||
+	    *argv[optind] == '\0' || (o.keep && !o.remove))
+		return usage();
+	if (open_target(argv[optind], o.remove, &t) == -1)
+		return FAILED;
+	argv += optind + 1;
+	if (o.remove)
+		return run_and_remove(&o, &t, argv);
+	if (t.made && hold(&t) == -1)
+		return FAILED;
+	return run(&o, &t, argv);
+}

@@ -1,0 +1,310 @@
+/* See LICENSE. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "imagefile.h"
+#include "fdio.h"
+#include "msg.h"
+#include "platform.h"
+#include "progress.h"
+#include "pull.h"
+#include "ref.h"
+#include "registry.h"
+#include "store.h"
+
+#define JOBS 4
+#define JOBS_MAX 64
+
+struct options {
+	unsigned jobs;
+	int resolve_only;
+	int quiet;
+	int verbose;
+	int verify;
+	const char *name; /* -t */
+	struct platform platform;
+	struct store *store;
+};
+
+static void
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: chr-pull [-nqVv] [-j jobs] [-p os/arch[/variant]] "
+	    "[-t name] source ...\n");
+	exit(ST_USAGE);
+}
+
+/* The product: a line, or the failure to print it. */
+static int
+print_name(const struct ref *r, const char *digest)
+{
+	char *name = ref_repository(r);
+	int rc = 0;
+
+	if (name == NULL || printf("%s@%s\n", name, digest) < 0 ||
+	    fdio_flush_stdout() == -1)
+		rc = ST_LOCAL;
+	free(name);
+	return rc;
+}
+
+static int
+registry_get(void *arg, const char *at, struct buf *body, char **type,
+    char digest[DIGEST_MAX])
+{
+	return registry_manifest(arg, at, body, type, digest);
+}
+
+static int
+registry_fetch(void *arg, struct store *st, const struct descriptor *d,
+    size_t n, int (*done)(void *, size_t), void *done_arg)
+{
+	return registry_blobs(arg, st, d, n, done, done_arg);
+}
+
+static int
+archive_get(void *arg, const char *at, struct buf *body, char **type,
+    char digest[DIGEST_MAX])
+{
+	snprintf(digest, DIGEST_MAX, "%s", at);
+	return imagefile_manifest(arg, at, body, type);
+}
+
+static int
+archive_fetch(void *arg, struct store *st, const struct descriptor *d, size_t n,
+    int (*done)(void *, size_t), void *done_arg)
+{
+	return imagefile_blobs(arg, st, d, n, done, done_arg);
+}
+
+static int
+archive_lookup(void *arg, const char *digest)
+{
+	return imagefile_has(arg, digest);
+}
+
+/*
+ * An image whose manifest the operand names by digest, and that the store has,
+ * needs no network.
+ */
+static int
+is_stored(const struct options *o, const struct ref *r)
+{
+	int fd;
+
+	if (r->digest[0] == '\0' || o->verify || o->store == NULL ||
+	    (fd = store_image_open(o->store, r->digest)) == -1)
+		return 0;
+	close(fd);
+	return 1;
+}
+
+/* Pulls by the network; the digest to print in digest. */
+static int
+fetch_reference(const struct options *o, const struct ref *r,
+    const struct ref *named, char digest[DIGEST_MAX])
+{
+	struct registry_opts ropts = {.jobs = o->jobs, .verbose = o->verbose};
+	struct pull_source source = {registry_get, registry_fetch, NULL, NULL};
+	struct pull p;
+	char *name;
+	int rc;
+
+	if ((name = ref_name(r)) == NULL)
+		return msg_fail(ST_LOCAL, "%s", r->path);
+	if (!o->quiet && !o->verbose && !o->resolve_only)
+		ropts.progress = progress_new(name);
+	p = (struct pull){o->store, name, named,
+	    r->digest[0] != '\0' ? r->digest : r->tag, o->platform, o->verify};
+	if ((source.arg = registry_open(r, &ropts, &rc)) != NULL) {
+		rc = o->resolve_only
+			 ? registry_resolve(source.arg, p.start, digest)
+			 : pull_image(&p, &source, digest);
+		registry_close(source.arg);
+	}
+	progress_free(ropts.progress);
+	free(name);
+	return rc;
+}
+
+static int
+pull_reference(const struct options *o, const char *operand)
+{
+	const char *digests[2] = {NULL, NULL};
+	char digest[DIGEST_MAX];
+	struct ref named, r;
+	int rc;
+
+	if ((rc = ref_parse(operand, &r)) != 0)
+		return rc;
+	named = r;
+	if (o->name != NULL && (rc = ref_parse(o->name, &named)) != 0) {
+		ref_free(&r);
+		return rc;
+	}
+	if (is_stored(o, &r)) {
+		strcpy(digest, r.digest);
+		digests[0] = digest;
+		rc = store_name(o->store, &named, digest, digests);
+	} else
+		rc = fetch_reference(o, &r, &named, digest);
+	if (rc == 0)
+		rc = print_name(&named, digest);
+	if (o->name != NULL)
+		ref_free(&named);
+	ref_free(&r);
+	return rc;
+}
+
+/* One image of an archive, by its own name or by -t. */
+static int
+pull_archived(
+    const struct options *o, const char *operand, struct imagefile *a, size_t i)
+{
+	struct pull_source source = {
+	    archive_get, archive_fetch, archive_lookup, a};
+	const char *own = imagefile_name(a, i);
+	char digest[DIGEST_MAX], *name;
+	struct pull p;
+	struct ref r;
+	int rc;
+
+	if (o->name != NULL && (own == NULL || imagefile_count(a) == 1))
+		own = o->name;
+	if (own == NULL)
+		return msg_failx(ST_USAGE,
+		    "%s: the image has no name: give it one with -t", operand);
+	if ((rc = ref_parse(own, &r)) != 0)
+		return rc;
+	if ((name = ref_name(&r)) == NULL) {
+		ref_free(&r);
+		return msg_fail(ST_LOCAL, "%s", operand);
+	}
+	p = (struct pull){
+	    o->store, name, &r, imagefile_digest(a, i), o->platform, o->verify};
+	if (o->resolve_only)
+		snprintf(digest, sizeof(digest), "%s", p.start);
+	else
+		rc = pull_image(&p, &source, digest);
+	if (rc == 0)
+		rc = print_name(&r, digest);
+	ref_free(&r);
+	free(name);
+	return rc;
+}
+
+static int
+pull_archive(const struct options *o, const char *operand)
+{
+	struct imagefile *a;
+	int rc, status = 0;
+	size_t i;
+
+	if ((a = imagefile_open(o->store, operand, &o->platform, &rc)) == NULL)
+		return rc;
+	for (i = 0; i < imagefile_count(a); i++)
+		if ((rc = pull_archived(o, operand, a, i)) != 0 && status == 0)
+			status = rc;
+	imagefile_close(a);
+	return status;
+}
+
+static int
+is_file(const char *s)
+{
+	return strcmp(s, "-") == 0 || s[0] == '/' || strncmp(s, "./", 2) == 0 ||
+	       strncmp(s, "../", 3) == 0 || strcmp(s, ".") == 0 ||
+	       strcmp(s, "..") == 0;
+}
+
+static int
+parse_jobs(const char *s)
+{
+	char *end;
+	long n;
+
+	n = strtol(s, &end, 10);
+	if (*s == '\0' || *end != '\0' || n < 1 || n > JOBS_MAX) {
+		msg_warnx("-j %s: not a number from 1 to %d", s, JOBS_MAX);
+		exit(ST_USAGE);
+	}
+	return (int)n;
+}
+
+static void
+parse_options(int argc, char **argv, struct options *o)
+{
+	struct ref r;
+	int c;
+
+	while ((c = getopt(argc, argv, "+j:np:qt:Vv")) != -1)
+		switch (c) {
+		case 'j':
+			o->jobs = (unsigned)parse_jobs(optarg);
+			break;
+		case 'n':
+			o->resolve_only = 1;
+			break;
+		case 'p':
+			if (platform_parse(optarg, &o->platform) != 0)
+				exit(ST_USAGE);
+			break;
+		case 'q':
+			o->quiet = 1;
+			break;
+		case 't':
+			if (ref_parse(optarg, &r) != 0)
+				exit(ST_USAGE);
+			ref_free(&r);
+			o->name = optarg;
+			break;
+		case 'V':
+			o->verify = 1;
+			break;
+		case 'v':
+			o->verbose = 1;
+			break;
+		default:
+			usage();
+		}
+	if (optind == argc)
+		usage();
+	if (o->name != NULL && argc - optind > 1) {
+		msg_warnx("-t names one source");
+		exit(ST_USAGE);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.jobs = JOBS};
+	int rc, status = 0;
+
+	platform_host(&o.platform);
+	parse_options(argc, argv, &o);
+	signal(SIGPIPE, SIG_IGN);
+	if (!o.resolve_only) {
+		if (geteuid() != 0) {
+			msg_warnx("not root: an image's owners and devices "
+				  "cannot be made");
+			return ST_LOCAL;
+		}
+		o.store = store_open(
+		    STORE_CREATE | (o.verify ? STORE_VERIFY : 0));
+		if (o.store == NULL)
+			return ST_LOCAL;
+	}
+	for (argv += optind; *argv != NULL; argv++) {
+		rc = is_file(*argv) ? pull_archive(&o, *argv)
+				    : pull_reference(&o, *argv);
+		if (rc != 0 && status == 0)
+			status = rc;
+	}
+	store_close(o.store);
+	return status;
+}

@@ -1,0 +1,21 @@
+/* See LICENSE. */
+#ifndef FAULT_H
+#define FAULT_H
+
+/*
+ * Fault injection, for tests.  In a build with -DFAULTS (make FAULTS=1) and
+ * FAULT=name:nth:what in the environment, the nth passing of the place `name'
+ * fails with the error `what' (ENOSPC, EIO, EACCES, ...) or, when what is
+ * KILL, ends the process by SIGKILL.  FAULT_LOG=file appends each place's name
+ * as it is passed.  A release build has none of this.
+ *
+ *	if (FAULT("store_rename") || renameat(...) == -1)
+ */
+#ifdef FAULTS
+int fault_hit(const char *);
+#define FAULT(name) (fault_hit(name))
+#else
+#define FAULT(name) (0)
+#endif
+
+#endif

@@ -1,0 +1,51 @@
+/* See LICENSE. */
+#ifndef FDIO_H
+#define FDIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Bytes in memory that grow; all zero is empty.  data is NUL-terminated. */
+struct buf {
+	char *data;
+	size_t len;
+	size_t cap;
+};
+
+/* Appends; -1 with errno ENOMEM, silent. */
+int buf_add(struct buf *, const void *, size_t);
+int buf_addstr(struct buf *, const char *);
+void buf_free(struct buf *);
+
+/* The whole of it, through EINTR and short counts.  Silent. */
+int fdio_write(int, const void *, size_t);
+/* Bytes read, less than asked for only at end of file; -1.  Silent. */
+ssize_t fdio_read(int, void *, size_t);
+
+/*
+ * Reads the regular file name below dirfd, without following a link in its
+ * last component, into b: at most max bytes, else -1 and errno EFBIG.  Never
+ * blocks on a fifo.  Silent.
+ */
+int fdio_load(int dirfd, const char *name, size_t max, struct buf *b);
+/* The same, through a link: for what the user put there himself. */
+int fdio_load_link(int dirfd, const char *name, size_t max, struct buf *b);
+
+/*
+ * Writes a file of mode 0644 (less nothing: the umask does not count) below
+ * dirfd: a temporary name in the same directory, synced if so asked, renamed.
+ * Of several writers at once only one may write: lock.  Silent.
+ */
+int fdio_save(int dirfd, const char *name, const void *, size_t, int sync);
+
+/* malloc(3)ed text; NULL with errno ENOMEM.  Silent. */
+char *fdio_fmt(const char *, ...) __attribute__((__format__(__printf__, 1, 2)));
+
+/*
+ * Checks that what was printed to standard output arrived.  -1 after a
+ * message.
+ */
+int fdio_flush_stdout(void);
+
+#endif

@@ -1,0 +1,607 @@
+/* See LICENSE. */
+#include "gc.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "fault.h"
+#include "fdio.h"
+#include "msg.h"
+#include "rmtree.h"
+#include "root.h"
+#include "sys.h"
+
+/* Strings, owned. */
+struct list {
+	char **v;
+	size_t n;
+};
+
+static int
+list_add(struct list *l, const char *s)
+{
+	char **v;
+
+	if ((v = realloc(l->v, (l->n + 1) * sizeof(*v))) == NULL)
+		return -1;
+	l->v = v;
+	if ((v[l->n] = strdup(s)) == NULL)
+		return -1;
+	l->n++;
+	return 0;
+}
+
+static void
+list_free(struct list *l)
+{
+	while (l->n > 0)
+		free(l->v[--l->n]);
+	free(l->v);
+	l->v = NULL;
+}
+
+static int
+by_string(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int
+list_has(const struct list *l, const char *s)
+{
+	return l->n > 0 &&
+	       bsearch(&s, l->v, l->n, sizeof(*l->v), by_string) != NULL;
+}
+
+/*
+ * The names in a directory, read before any of them changes.  A directory that
+ * is not there is empty.
+ */
+static int
+list_directory(int dirfd, const char *path, struct list *l)
+{
+	struct dirent *e;
+	DIR *d;
+	int fd, rc = 0;
+
+	fd = openat(
+	    dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : msg_fail(-1, "%s", path);
+	if ((d = fdopendir(fd)) == NULL) {
+		close(fd);
+		return msg_fail(-1, "%s", path);
+	}
+	while (rc == 0 && (e = readdir(d)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = list_add(l, e->d_name);
+	closedir(d);
+	return rc == -1 ? msg_fail(-1, "%s", path) : 0;
+}
+
+static void
+say(const struct gc *gc, const char *what, const char *name)
+{
+	if (gc->verbose)
+		msg_say("removing %s %s", what, name);
+}
+
+/* --- roots --- */
+
+/*
+ * A root that is half made or half removed.  It has a lock while somebody works
+ * on it; who removes it takes the lock away last.
+ */
+static int
+collect_half_root(
+    const struct gc *gc, int dirfd, const char *dir, const char *name)
+{
+	int fd, lock, rc = 0;
+	char *path;
+
+	fd = openat(
+	    dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return 0;
+	if (!root_is_rest(fd, name)) {
+		close(fd);
+		return 0;
+	}
+	lock = openat(fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if ((path = fdio_fmt("%s/%s", dir, name)) == NULL)
+		rc = msg_fail(ST_LOCAL, "%s", dir);
+	else if (lock == -1)
+		/* its lock is not made yet, or all but it was removed */
+		unlinkat(dirfd, name, AT_REMOVEDIR);
+	else if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
+		say(gc, "half a root", path);
+		if (root_unmount(fd, path) == -1 ||
+		    root_remove_rest(dirfd, fd, name, path) == -1)
+			rc = ST_LOCAL;
+	}
+	if (lock != -1)
+		close(lock);
+	close(fd);
+	free(path);
+	return rc;
+}
+
+static void
+count_user(void *arg, pid_t pid)
+{
+	(void)pid;
+	++*(size_t *)arg;
+}
+
+/* Whether the root, whose lock is ours, has outlived its use. */
+static int
+is_stale(const struct gc *gc, const struct root *r)
+{
+	struct timespec now;
+	struct stat st;
+	size_t users = 0;
+
+	if (sys_users_of(r->path, count_user, &users) != 0 || users > 0) {
+		unlinkat(r->fd, "idle", 0);
+		return 0;
+	}
+	if (fstatat(r->fd, "remove", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	if (fstatat(r->fd, "idle", &st, AT_SYMLINK_NOFOLLOW) == -1) {
+		if (config_write(r->fd, "idle", NULL) == -1)
+			msg_warn("%s: idle", r->path);
+		return gc->hours == 0;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	return difftime(now.tv_sec, st.st_mtim.tv_sec) >= gc->hours * 3600;
+}
+
+static int
+collect_root(const struct gc *gc, const char *dir, const char *name)
+{
+	const char *why;
+	struct root r;
+	char *path;
+	int lock, rc = 0;
+
+	if ((path = fdio_fmt("%s/%s/root", dir, name)) == NULL)
+		return msg_fail(ST_LOCAL, "%s", dir);
+	if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    root_open(path, &r, &why) == 0) {
+		lock = openat(r.fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		if (lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0 &&
+		    is_stale(gc, &r)) {
+			say(gc, "root", r.path);
+			rc = root_remove(&r, lock);
+		}
+		if (lock != -1)
+			close(lock);
+		root_close(&r);
+	}
+	free(path);
+	return rc;
+}
+
+int
+gc_roots(const struct gc *gc, const char *dir)
+{
+	struct list l = {NULL, 0};
+	int dirfd, rc = 0, rc1;
+	size_t i;
+
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd == -1)
+		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "%s", dir);
+	if (list_directory(dirfd, ".", &l) == -1)
+		rc = ST_LOCAL;
+	for (i = 0; i < l.n; i++) {
+		rc1 = l.v[i][0] == '.'
+			  ? collect_half_root(gc, dirfd, dir, l.v[i])
+			  : collect_root(gc, dir, l.v[i]);
+		if (rc1 != 0)
+			rc = rc1;
+	}
+	list_free(&l);
+	close(dirfd);
+	return rc;
+}
+
+/* --- images --- */
+
+static int
+add_name(void *arg, const char *name, const char *digest)
+{
+	(void)name;
+	return list_add(arg, ref_digest_hex(digest));
+}
+
+/* Opens and locks images/NAME; -1 when somebody works on it. */
+static int
+lock_image(const struct gc *gc, const char *name)
+{
+	char *path;
+	int e, fd;
+
+	if ((path = fdio_fmt("images/%s", name)) == NULL)
+		return -1;
+	fd = openat(store_fd(gc->store), path,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	free(path);
+	if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		e = errno;
+		close(fd);
+		errno = e;
+		return -1;
+	}
+	return fd;
+}
+
+/* Removes images/NAME, whose lock is held. */
+static int
+remove_tree(const struct gc *gc, const char *name)
+{
+	char *half, *path, *whole;
+	int fd = store_fd(gc->store), rc = -1;
+
+	whole = fdio_fmt("images/%s", name);
+	half = fdio_fmt("images/%s%s", name[0] == '.' ? "" : ".", name);
+	path = fdio_fmt("%s/images/%s", store_path(gc->store), name);
+	if (whole == NULL || half == NULL || path == NULL ||
+	    (name[0] != '.' &&
+		(FAULT("image_hide") || renameat(fd, whole, fd, half) == -1)))
+		msg_warn("%s", name);
+	else
+		rc = rmtree(fd, half, path);
+	free(half);
+	free(path);
+	free(whole);
+	return rc == -1 ? ST_LOCAL : 0;
+}
+
+static int
+same_image(void *arg, const char *name, const char *digest)
+{
+	(void)name;
+	return strcmp(arg, ref_digest_hex(digest)) == 0;
+}
+
+/* Asked again once the image is locked: chr-pull names what it has locked. */
+static int
+is_named(const struct gc *gc, char *hex)
+{
+	return store_names(gc->store, same_image, hex) != 0;
+}
+
+int
+gc_images(const struct gc *gc)
+{
+	struct list images = {NULL, 0}, named = {NULL, 0};
+	int fd, rc = 0;
+	size_t i;
+
+	if (list_directory(store_fd(gc->store), "images", &images) == -1 ||
+	    store_names(gc->store, add_name, &named) != 0)
+		rc = ST_LOCAL;
+	else if (named.n > 0)
+		qsort(named.v, named.n, sizeof(*named.v), by_string);
+	for (i = 0; rc == 0 && i < images.n; i++) {
+		if (list_has(&named, images.v[i]) ||
+		    (fd = lock_image(gc, images.v[i])) == -1)
+			continue;
+		if (images.v[i][0] == '.' ||
+		    (!is_named(gc, images.v[i]) &&
+			!gc_has_overlays(gc->store, images.v[i]))) {
+			say(gc, "image", images.v[i]);
+			rc = remove_tree(gc, images.v[i]);
+		}
+		close(fd);
+	}
+	list_free(&images);
+	list_free(&named);
+	return rc;
+}
+
+/* --- blobs --- */
+
+/* What an image needs; a half-made one only while somebody makes it. */
+static int
+mark_image(const struct gc *gc, const char *name, struct list *needed)
+{
+	char **v, **p, *path;
+	int fd, rc = 0;
+
+	if (name[0] == '.' && (fd = lock_image(gc, name)) != -1) {
+		close(fd);
+		return 0;
+	}
+	if ((path = fdio_fmt("images/%s/blobs", name)) == NULL)
+		return -1;
+	v = config_read(store_fd(gc->store), path);
+	if (v == NULL && errno != ENOENT && errno != ENOTDIR)
+		rc = -1;
+	for (p = v; rc == 0 && p != NULL && *p != NULL; p++)
+		if (ref_digest_ok(*p))
+			rc = list_add(needed, ref_digest_hex(*p));
+	free(v);
+	free(path);
+	return rc;
+}
+
+static int
+mark(const struct gc *gc, struct list *needed)
+{
+	struct list images = {NULL, 0};
+	size_t i;
+	int rc;
+
+	rc = list_directory(store_fd(gc->store), "images", &images);
+	for (i = 0; rc == 0 && i < images.n; i++)
+		if ((rc = mark_image(gc, images.v[i], needed)) == -1)
+			msg_warn("%s/images/%s/blobs", store_path(gc->store),
+			    images.v[i]);
+	list_free(&images);
+	if (needed->n > 0)
+		qsort(needed->v, needed->n, sizeof(*needed->v), by_string);
+	return rc;
+}
+
+/* A part or spool that somebody writes is locked. */
+static int
+is_locked(int dirfd, const char *name)
+{
+	int fd, locked;
+
+	if ((fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		return 0;
+	locked = flock(fd, LOCK_EX | LOCK_NB) == -1;
+	close(fd);
+	return locked;
+}
+
+static int
+is_needed(int dirfd, const char *name, const struct list *needed)
+{
+	size_t n = strlen(name);
+	char hex[160];
+
+	if (name[0] != '.')
+		return list_has(needed, name);
+	if (is_locked(dirfd, name))
+		return 1;
+	if (n < 6 || n >= sizeof(hex) || strcmp(name + n - 5, ".part") != 0)
+		return 0;
+	memcpy(hex, name + 1, n - 6);
+	hex[n - 6] = '\0';
+	return list_has(needed, hex);
+}
+
+/* Only those of the list, if there is one. */
+static int
+sweep(const struct gc *gc, const char *path, const struct list *needed,
+    const struct list *only)
+{
+	struct list blobs = {NULL, 0};
+	int fd, rc = 0;
+	size_t i;
+
+	fd = openat(store_fd(gc->store), path,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "%s", path);
+	if (list_directory(fd, ".", &blobs) == -1)
+		rc = ST_LOCAL;
+	for (i = 0; i < blobs.n; i++) {
+		if ((only != NULL && !list_has(only, blobs.v[i])) ||
+		    is_needed(fd, blobs.v[i], needed))
+			continue;
+		say(gc, "blob", blobs.v[i]);
+		if (FAULT("blob_unlink") ||
+		    (unlinkat(fd, blobs.v[i], 0) == -1 && errno != ENOENT))
+			rc = msg_fail(ST_LOCAL, "%s/%s/%s",
+			    store_path(gc->store), path, blobs.v[i]);
+	}
+	list_free(&blobs);
+	close(fd);
+	return rc;
+}
+
+static int
+collect_blobs(const struct gc *gc, const struct list *only)
+{
+	struct list needed = {NULL, 0};
+	int lock, rc, rc512;
+
+	lock = openat(store_fd(gc->store), "blobs",
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (lock == -1)
+		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "blobs");
+	while ((rc = flock(lock, LOCK_EX)) == -1 && errno == EINTR)
+		;
+	if (rc == -1)
+		rc = msg_fail(ST_LOCAL, "%s/blobs", store_path(gc->store));
+	else if (mark(gc, &needed) == -1)
+		rc = ST_LOCAL;
+	else {
+		rc = sweep(gc, "blobs/sha256", &needed, only);
+		rc512 = sweep(gc, "blobs/sha512", &needed, only);
+		if (rc == 0)
+			rc = rc512;
+	}
+	list_free(&needed);
+	close(lock);
+	return rc;
+}
+
+int
+gc_blobs(const struct gc *gc)
+{
+	return collect_blobs(gc, NULL);
+}
+
+/* --- one image, by name --- */
+
+struct names {
+	struct list list;
+	const char *digest;
+};
+
+static int
+add_own_name(void *arg, const char *name, const char *digest)
+{
+	struct names *n = arg;
+
+	return strcmp(digest, n->digest) == 0 ? list_add(&n->list, name) : 0;
+}
+
+static int
+unname(const struct gc *gc, const char *digest)
+{
+	struct names n = {{NULL, 0}, digest};
+	size_t i;
+	int rc = 0;
+
+	if (store_names(gc->store, add_own_name, &n) != 0)
+		rc = msg_fail(ST_LOCAL, "%s", digest);
+	for (i = 0; rc == 0 && i < n.list.n; i++) {
+		say(gc, "name", n.list.v[i]);
+		rc = store_unname(gc->store, n.list.v[i]);
+	}
+	list_free(&n.list);
+	return rc;
+}
+
+struct search {
+	char *plain, *escaped; /* "/images/HEX/root," as overlayfs shows it */
+	int found;
+};
+
+static int
+stands_on(void *arg, const char *point, const char *type, const char *options)
+{
+	struct search *s = arg;
+
+	(void)point;
+	if (strcmp(type, "overlay") == 0 &&
+	    (strstr(options, s->plain) != NULL ||
+		strstr(options, s->escaped) != NULL))
+		s->found = 1;
+	return s->found;
+}
+
+/* As mkroot.c gives paths to overlayfs. */
+static int
+add_escaped(struct buf *b, const char *path)
+{
+	char c[2] = {'\\', '\0'};
+
+	for (; *path != '\0'; path++) {
+		c[1] = *path;
+		if (strchr("\\,:", *path) != NULL ? buf_add(b, c, 2) == -1
+						  : buf_add(b, path, 1) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* An overlay root of the store, mounted here or in another namespace. */
+static int
+has_upper(struct store *st, const char *name, const char *hex)
+{
+	char *path, **v = NULL;
+	struct stat sb;
+	int found = 0;
+
+	if ((path = fdio_fmt("roots/%s/upper", name)) == NULL)
+		return 1;
+	if (fstatat(store_fd(st), path, &sb, AT_SYMLINK_NOFOLLOW) == 0) {
+		strcpy(strrchr(path, '/'), "/image");
+		v = config_read(store_fd(st), path);
+		found = v != NULL && v[0] != NULL && v[1] != NULL &&
+			strcmp(v[1], hex) == 0;
+	}
+	free(v);
+	free(path);
+	return found;
+}
+
+int
+gc_has_overlays(struct store *st, const char *hex)
+{
+	struct list roots = {NULL, 0};
+	struct search s = {NULL, NULL, 0};
+	struct buf b = {NULL, 0, 0};
+	size_t i;
+
+	s.plain = fdio_fmt("lowerdir=%s/images/%s/root,", store_path(st), hex);
+	if (s.plain == NULL || buf_addstr(&b, "lowerdir=") == -1 ||
+	    add_escaped(&b, store_path(st)) == -1 ||
+	    buf_addstr(&b, strstr(s.plain, "/images/")) == -1 ||
+	    list_directory(store_fd(st), "roots", &roots) == -1)
+		s.found = 1;
+	s.escaped = b.data;
+	if (!s.found && sys_mounts_below("/", stands_on, &s) == -1)
+		s.found = 1;
+	for (i = 0; i < roots.n && !s.found; i++)
+		s.found = has_upper(st, roots.v[i], hex);
+	list_free(&roots);
+	buf_free(&b);
+	free(s.plain);
+	return s.found;
+}
+
+/* The digits of the blobs that an image lists. */
+static int
+list_blobs(int imagefd, struct list *l)
+{
+	char **p, **v;
+	int rc = 0;
+
+	v = config_read(imagefd, "blobs");
+	for (p = v; rc == 0 && p != NULL && *p != NULL; p++)
+		if (ref_digest_ok(*p))
+			rc = list_add(l, ref_digest_hex(*p));
+	free(v);
+	if (l->n > 0)
+		qsort(l->v, l->n, sizeof(*l->v), by_string);
+	return rc;
+}
+
+int
+gc_remove_image(
+    const struct gc *gc, const char *operand, const char digest[DIGEST_MAX])
+{
+	const char *hex = ref_digest_hex(digest);
+	struct list blobs = {NULL, 0};
+	int fd, rc;
+
+	if ((fd = lock_image(gc, hex)) == -1) {
+		if (errno == ENOENT)
+			return 0;
+		if (errno == EWOULDBLOCK)
+			return msg_failx(ST_LOCAL,
+			    "%s: in use: a chr-mkroot or chr-pull works on it",
+			    operand);
+		return msg_fail(ST_LOCAL, "%s", operand);
+	}
+	if (gc_has_overlays(gc->store, hex))
+		rc = msg_failx(
+		    ST_LOCAL, "%s: in use: overlay roots stand on it", operand);
+	else if (list_blobs(fd, &blobs) == -1)
+		rc = msg_fail(ST_LOCAL, "%s", operand);
+	else if ((rc = unname(gc, digest)) == 0 &&
+		 (rc = remove_tree(gc, hex)) == 0)
+		rc = collect_blobs(gc, &blobs);
+	list_free(&blobs);
+	close(fd);
+	return rc;
+}

@@ -1,0 +1,200 @@
+/* See LICENSE. */
+#include "helper.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fdio.h"
+#include "http.h"
+#include "json.h"
+#include "msg.h"
+
+#define REPLY_MAX (256U << 10)
+#define WAIT_MS 120000
+#define NAME "-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+extern char **environ;
+
+static long
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000L + t.tv_nsec / 1000000;
+}
+
+/* All that comes out of fd; -1 and errno. */
+static int
+drain(int fd, struct buf *b)
+{
+	struct pollfd p = {fd, POLLIN, 0};
+	long left, until = now_ms() + WAIT_MS;
+	char chunk[4096];
+	ssize_t n;
+
+	for (;;) {
+		if ((left = until - now_ms()) <= 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (poll(&p, 1, (int)left) == -1 && errno != EINTR)
+			return -1;
+		if (p.revents == 0)
+			continue;
+		if ((n = read(fd, chunk, sizeof(chunk))) == 0)
+			return 0;
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		if (b->len + (size_t)n > REPLY_MAX) {
+			errno = EFBIG;
+			return -1;
+		}
+		if (buf_add(b, chunk, (size_t)n) == -1)
+			return -1;
+		explicit_bzero(chunk, (size_t)n);
+	}
+}
+
+/* Starts "program get" between two pipes, with SIGPIPE as it should be. */
+static int
+start(const char *program, int in, int out, pid_t *pid)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t set;
+	char get[] = "get", *name, *argv[3];
+	int e;
+
+	if ((name = strdup(program)) == NULL)
+		return -1;
+	argv[0] = name;
+	argv[1] = get;
+	argv[2] = NULL;
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	if ((e = posix_spawn_file_actions_init(&files)) != 0)
+		goto out;
+	if ((e = posix_spawnattr_init(&attr)) != 0)
+		goto out_files;
+	if ((e = posix_spawnattr_setsigdefault(&attr, &set)) == 0 &&
+	    (e = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF)) == 0 &&
+	    (e = posix_spawn_file_actions_adddup2(&files, in, 0)) == 0 &&
+	    (e = posix_spawn_file_actions_adddup2(&files, out, 1)) == 0)
+		e = posix_spawnp(pid, name, &files, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+out_files:
+	posix_spawn_file_actions_destroy(&files);
+out:
+	free(name);
+	errno = e;
+	return e == 0 ? 0 : -1;
+}
+
+/*
+ * The program's exit status, its output in b; -1 and errno.  The question is
+ * written before anybody may close the other end: it fits the pipe.
+ */
+static int
+ask(const char *program, const char *server, struct buf *b)
+{
+	int e, in[2], out[2] = {-1, -1}, rc = -1, status;
+	pid_t pid;
+
+	if (pipe2(in, O_CLOEXEC) == -1)
+		return -1;
+	if (pipe2(out, O_CLOEXEC) == -1 ||
+	    fdio_write(in[1], server, strlen(server)) == -1 ||
+	    start(program, in[0], out[1], &pid) == -1)
+		goto out;
+	close(in[1]);
+	close(out[1]);
+	in[1] = out[1] = -1;
+	rc = drain(out[0], b);
+	e = errno;
+	if (rc == -1)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	if (rc == 0)
+		rc = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+	errno = e;
+out:
+	e = errno;
+	close(in[0]);
+	if (in[1] != -1)
+		close(in[1]);
+	if (out[0] != -1)
+		close(out[0]);
+	if (out[1] != -1)
+		close(out[1]);
+	errno = e;
+	return rc;
+}
+
+static int
+parse(const char *program, const struct buf *b, struct auth *a)
+{
+	const char *secret, *user, *why = "no Username and Secret";
+	struct json *j = json_parse(b->data, b->len, &why);
+
+	user = json_str(json_get(j, "Username"));
+	secret = json_str(json_get(j, "Secret"));
+	if (user != NULL && secret != NULL && strcmp(user, "<token>") == 0)
+		a->identity = strdup(secret);
+	else if (user != NULL && *user != '\0' && secret != NULL) {
+		a->user = strdup(user);
+		if ((a->password = strdup(secret)) == NULL)
+			auth_clear(a);
+	} else if (user == NULL || secret == NULL)
+		msg_warnx("warning: %s: %s: no credentials used", program, why);
+	json_free(j);
+	return !auth_none(a);
+}
+
+int
+helper_get(const char *name, const char *server, struct auth *a)
+{
+	struct buf b = {0};
+	char *program;
+	int rc;
+
+	memset(a, 0, sizeof(*a));
+	if (name[strspn(name, NAME)] != '\0') {
+		msg_warnx("warning: credential helper %s: bad name", name);
+		return 0;
+	}
+	if (strlen(server) > 4000 ||
+	    (program = fdio_fmt("docker-credential-%s", name)) == NULL)
+		return 0;
+	rc = ask(program, server, &b);
+	while (b.len > 0 && b.data[b.len - 1] == '\n')
+		b.data[--b.len] = '\0';
+	if (rc == 0 && b.len > 0)
+		rc = parse(program, &b, a);
+	else {
+		if (rc == -1)
+			msg_warn("warning: %s", program);
+		else if (b.len == 0 ||
+			 strstr(b.data, "credentials not found") == NULL)
+			msg_warnx("warning: %s: exit status %d: %.200s",
+			    program, rc, b.len > 0 ? b.data : "no output");
+		rc = 0;
+	}
+	if (b.data != NULL)
+		explicit_bzero(b.data, b.len);
+	buf_free(&b);
+	free(program);
+	return rc;
+}

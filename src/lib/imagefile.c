@@ -1,0 +1,493 @@
+/* See LICENSE. */
+#include "imagefile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+#include "json.h"
+#include "members.h"
+#include "msg.h"
+
+#define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
+#define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
+#define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
+#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
+
+/* A document that chr made, or that has no blob of its own. */
+struct doc {
+	char digest[DIGEST_MAX];
+	const char *type;
+	struct buf body;
+};
+
+struct image {
+	char *name;
+	char digest[DIGEST_MAX];
+};
+
+struct imagefile {
+	char *path;
+	struct members *members;
+	struct doc *docs;
+	size_t ndocs;
+	struct image *images;
+	size_t nimages;
+};
+
+static int
+no_memory(const struct imagefile *a)
+{
+	errno = ENOMEM;
+	return msg_fail(ST_LOCAL, "%s", a->path);
+}
+
+/* Takes over the body.  The digest is in the document. */
+static const struct doc *
+add_doc(struct imagefile *a, struct buf *body, const char *type)
+{
+	struct doc *docs;
+
+	docs = realloc(a->docs, (a->ndocs + 1) * sizeof(*docs));
+	if (docs == NULL)
+		return NULL;
+	a->docs = docs;
+	docs += a->ndocs;
+	if (digest_of("sha256:", body->data, body->len, docs->digest) == -1)
+		return NULL;
+	docs->type = type;
+	docs->body = *body;
+	memset(body, 0, sizeof(*body));
+	a->ndocs++;
+	return docs;
+}
+
+static const struct doc *
+find_doc(const struct imagefile *a, const char *digest)
+{
+	size_t i;
+
+	for (i = 0; i < a->ndocs; i++)
+		if (strcmp(a->docs[i].digest, digest) == 0)
+			return &a->docs[i];
+	return NULL;
+}
+
+static int
+add_image(struct imagefile *a, const char *name, const char *digest)
+{
+	struct image *v;
+	size_t i;
+
+	for (i = 0; i < a->nimages; i++)
+		if (strcmp(a->images[i].digest, digest) == 0 &&
+		    (name == NULL || (a->images[i].name != NULL &&
+					 strcmp(a->images[i].name, name) == 0)))
+			return 0;
+	v = realloc(a->images, (a->nimages + 1) * sizeof(*v));
+	if (v == NULL)
+		return no_memory(a);
+	a->images = v;
+	v += a->nimages;
+	memset(v, 0, sizeof(*v));
+	strcpy(v->digest, digest);
+	if (name != NULL && (v->name = strdup(name)) == NULL)
+		return no_memory(a);
+	a->nimages++;
+	return 0;
+}
+
+/* Appends {"mediaType":..,"digest":..,"size":..} to a manifest. */
+static int
+put_descriptor(struct buf *b, const char *type, const struct descriptor *d)
+{
+	char *s;
+	int rc;
+
+	s = fdio_fmt("{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%llu}",
+	    type, d->digest, (unsigned long long)d->size);
+	rc = s == NULL ? -1 : buf_addstr(b, s);
+	free(s);
+	return rc;
+}
+
+static int
+put_manifest_head(struct buf *b, const struct descriptor *config)
+{
+	return buf_addstr(b,
+		   "{\"schemaVersion\":2,\"mediaType\":\"" MANIFEST_TYPE
+		   "\",\"config\":") == -1 ||
+	       put_descriptor(b, CONFIG_TYPE, config) == -1 ||
+	       buf_addstr(b, ",\"layers\":[") == -1;
+}
+
+/* --- docker save: manifest.json, a list of {Config, RepoTags, Layers} --- */
+
+static int
+describe(struct imagefile *a, const struct json *path, struct descriptor *d)
+{
+	const char *s = json_str(path);
+
+	if (s == NULL)
+		return msg_failx(
+		    ST_REFUSED, "%s: manifest.json: malformed", a->path);
+	if (members_describe(a->members, s, d) != 0)
+		return msg_failx(ST_REFUSED,
+		    "%s: manifest.json: %s: not in the archive", a->path, s);
+	return 0;
+}
+
+static int
+add_saved(struct imagefile *a, const struct json *item)
+{
+	const struct json *layers = json_get(item, "Layers");
+	const struct json *tags = json_get(item, "RepoTags");
+	struct descriptor d;
+	const struct doc *doc;
+	struct buf b = {0};
+	size_t i;
+	int rc;
+
+	if ((rc = describe(a, json_get(item, "Config"), &d)) != 0)
+		return rc;
+	if (put_manifest_head(&b, &d))
+		rc = no_memory(a);
+	for (i = 0; rc == 0 && i < json_len(layers); i++)
+		if ((rc = describe(a, json_at(layers, i), &d)) == 0 &&
+		    ((i > 0 && buf_addstr(&b, ",") == -1) ||
+			put_descriptor(&b, LAYER_TYPE, &d) == -1))
+			rc = no_memory(a);
+	if (rc == 0 && (buf_addstr(&b, "]}") == -1 ||
+			   (doc = add_doc(a, &b, MANIFEST_TYPE)) == NULL))
+		rc = no_memory(a);
+	buf_free(&b);
+	if (rc == 0 && json_len(tags) == 0)
+		rc = add_image(a, NULL, doc->digest);
+	for (i = 0; rc == 0 && i < json_len(tags); i++)
+		rc = add_image(a, json_str(json_at(tags, i)), doc->digest);
+	return rc;
+}
+
+/* Whether manifest.json is docker's, and not some file of a tree. */
+static int
+is_saved(const struct json *j)
+{
+	size_t i;
+
+	for (i = 0; i < json_len(j); i++)
+		if (json_str(json_get(json_at(j, i), "Config")) == NULL ||
+		    !json_isarr(json_get(json_at(j, i), "Layers")))
+			return 0;
+	return json_len(j) > 0;
+}
+
+/* ST_NOTFOUND, silent, when it is no docker save archive. */
+static int
+read_saved(struct imagefile *a)
+{
+	struct buf b = {0};
+	const char *why;
+	struct json *j;
+	size_t i;
+	int rc;
+
+	if ((rc = members_load(a->members, "manifest.json", &b)) != 0)
+		goto out;
+	rc = ST_NOTFOUND;
+	if ((j = json_parse(b.data, b.len, &why)) == NULL)
+		goto out;
+	if (is_saved(j))
+		for (i = 0, rc = 0; rc == 0 && i < json_len(j); i++)
+			rc = add_saved(a, json_at(j, i));
+	json_free(j);
+out:
+	buf_free(&b);
+	return rc;
+}
+
+/* --- OCI layout: index.json (image-spec image-layout.md) --- */
+
+/* A name in full, or NULL: a bare tag is none. */
+static const char *
+own_name(const struct manifest_entry *e)
+{
+	if (e->image_name != NULL)
+		return e->image_name;
+	if (e->ref_name != NULL && strpbrk(e->ref_name, ":/@") != NULL)
+		return e->ref_name;
+	return NULL;
+}
+
+/*
+ * Several images without names are one image for several platforms, when the
+ * platforms say so.
+ */
+static int
+add_unnamed(struct imagefile *a, const struct manifest *m, struct buf *body)
+{
+	const struct manifest_entry *e, *only = NULL;
+	const struct doc *doc;
+	size_t i, n = 0, platforms = 0;
+
+	for (i = 0; i < m->nentries; i++) {
+		e = &m->entries[i];
+		if (own_name(e) != NULL ||
+		    !members_has(a->members, e->desc.digest))
+			continue;
+		if (only != NULL &&
+		    strcmp(only->desc.digest, e->desc.digest) == 0)
+			continue;
+		only = e;
+		n++;
+		platforms += (size_t)e->has_platform;
+	}
+	if (n == 0)
+		return 0;
+	if (n == 1)
+		return add_image(a, NULL, only->desc.digest);
+	if (platforms < n)
+		return msg_failx(ST_REFUSED,
+		    "%s: %zu images without names: cannot tell which", a->path,
+		    n);
+	if ((doc = add_doc(a, body, INDEX_TYPE)) == NULL)
+		return no_memory(a);
+	return add_image(a, NULL, doc->digest);
+}
+
+static int
+add_layout(struct imagefile *a, struct buf *body)
+{
+	const struct manifest_entry *e;
+	struct manifest *m;
+	char *what;
+	size_t i;
+	int rc;
+
+	if ((what = fdio_fmt("%s: index.json", a->path)) == NULL)
+		return no_memory(a);
+	rc = manifest_parse(what, body->data, body->len, INDEX_TYPE, &m);
+	free(what);
+	if (rc != 0)
+		return rc;
+	for (i = 0; rc == 0 && i < m->nentries; i++) {
+		e = &m->entries[i];
+		if (own_name(e) != NULL &&
+		    members_has(a->members, e->desc.digest))
+			rc = add_image(a, own_name(e), e->desc.digest);
+	}
+	if (rc == 0)
+		rc = add_unnamed(a, m, body);
+	manifest_free(m);
+	return rc;
+}
+
+/* ST_NOTFOUND, silent, when it is no layout. */
+static int
+read_layout(struct imagefile *a)
+{
+	struct buf b = {0}, mark = {0};
+	int rc;
+
+	if ((rc = members_load(a->members, "oci-layout", &mark)) == 0 &&
+	    (rc = members_load(a->members, "index.json", &b)) == 0)
+		rc = add_layout(a, &b);
+	buf_free(&b);
+	buf_free(&mark);
+	return rc;
+}
+
+/* --- a tree: one layer, and a configuration that says nothing --- */
+
+static int
+read_tree(struct imagefile *a, const struct platform *p)
+{
+	struct descriptor layer, config = {.size = 0};
+	char diffid[DIGEST_MAX], *text;
+	struct buf b = {0};
+	const struct doc *doc;
+	int rc;
+
+	if ((rc = members_as_layer(a->members, &layer, diffid)) != 0)
+		return rc;
+	text = fdio_fmt("{\"architecture\":\"%s\",\"os\":\"%s\"%s%s%s,"
+			"\"config\":{},\"rootfs\":{\"type\":\"layers\","
+			"\"diff_ids\":[\"%s\"]}}",
+	    p->arch, p->os, p->variant[0] != '\0' ? ",\"variant\":\"" : "",
+	    p->variant, p->variant[0] != '\0' ? "\"" : "", diffid);
+	if (text == NULL || buf_addstr(&b, text) == -1)
+		goto fail;
+	config.size = b.len;
+	if ((doc = add_doc(a, &b, CONFIG_TYPE)) == NULL)
+		goto fail;
+	strcpy(config.digest, doc->digest);
+	if (put_manifest_head(&b, &config) ||
+	    put_descriptor(&b, LAYER_TYPE, &layer) == -1 ||
+	    buf_addstr(&b, "]}") == -1 ||
+	    (doc = add_doc(a, &b, MANIFEST_TYPE)) == NULL)
+		goto fail;
+	free(text);
+	return add_image(a, NULL, doc->digest);
+fail:
+	free(text);
+	buf_free(&b);
+	return no_memory(a);
+}
+
+static int
+read_images(struct imagefile *a, const struct platform *p)
+{
+	int rc;
+
+	rc = read_layout(a);
+	if (rc == ST_NOTFOUND || (rc == 0 && a->nimages == 0))
+		rc = read_saved(a);
+	if (rc == ST_NOTFOUND && members_is_dir(a->members))
+		return msg_failx(ST_REFUSED, "%s: not an OCI layout", a->path);
+	if (rc == ST_NOTFOUND)
+		rc = read_tree(a, p);
+	if (rc == 0 && a->nimages == 0)
+		return msg_failx(ST_NOTFOUND, "%s: no image in it", a->path);
+	return rc;
+}
+
+struct imagefile *
+imagefile_open(
+    struct store *st, const char *path, const struct platform *p, int *status)
+{
+	struct imagefile *a;
+
+	*status = ST_LOCAL;
+	if ((a = calloc(1, sizeof(*a))) == NULL ||
+	    (a->path = strdup(
+		 strcmp(path, "-") == 0 ? "standard input" : path)) == NULL) {
+		msg_warn("%s", path);
+		free(a);
+		return NULL;
+	}
+	if ((a->members = members_open(st, path, status)) == NULL ||
+	    (*status = read_images(a, p)) != 0) {
+		imagefile_close(a);
+		return NULL;
+	}
+	return a;
+}
+
+void
+imagefile_close(struct imagefile *a)
+{
+	size_t i;
+
+	if (a == NULL)
+		return;
+	for (i = 0; i < a->ndocs; i++)
+		buf_free(&a->docs[i].body);
+	for (i = 0; i < a->nimages; i++)
+		free(a->images[i].name);
+	members_close(a->members);
+	free(a->docs);
+	free(a->images);
+	free(a->path);
+	free(a);
+}
+
+size_t
+imagefile_count(const struct imagefile *a)
+{
+	return a->nimages;
+}
+
+const char *
+imagefile_name(const struct imagefile *a, size_t i)
+{
+	return a->images[i].name;
+}
+
+const char *
+imagefile_digest(const struct imagefile *a, size_t i)
+{
+	return a->images[i].digest;
+}
+
+int
+imagefile_manifest(
+    struct imagefile *a, const char *digest, struct buf *b, char **type)
+{
+	const struct doc *doc = find_doc(a, digest);
+	char found[DIGEST_MAX];
+	int rc;
+
+	*type = NULL;
+	if (doc != NULL) {
+		if (buf_add(b, doc->body.data, doc->body.len) == -1 ||
+		    (*type = strdup(doc->type)) == NULL)
+			return no_memory(a);
+		return 0;
+	}
+	rc = members_load_digest(a->members, digest, b);
+	if (rc == ST_NOTFOUND)
+		return msg_failx(
+		    ST_REFUSED, "%s: %s: not in the archive", a->path, digest);
+	if (rc != 0)
+		return rc;
+	if (digest_of(digest, b->data, b->len, found) == -1)
+		return no_memory(a);
+	if (strcmp(found, digest) != 0)
+		return msg_failx(ST_REFUSED,
+		    "%s: %s: content has the digest %s", a->path, digest,
+		    found);
+	return 0;
+}
+
+int
+imagefile_has(struct imagefile *a, const char *digest)
+{
+	return find_doc(a, digest) != NULL || members_has(a->members, digest);
+}
+
+struct relay {
+	int (*done)(void *, size_t);
+	void *arg;
+	size_t *place; /* of each blob in what the caller asked for */
+};
+
+static int
+relay_done(void *arg, size_t i)
+{
+	struct relay *r = arg;
+
+	return r->done(r->arg, r->place[i]);
+}
+
+int
+imagefile_blobs(struct imagefile *a, struct store *st,
+    const struct descriptor *want, size_t n, int (*done)(void *, size_t),
+    void *arg)
+{
+	struct relay r = {done, arg, NULL};
+	struct descriptor *rest;
+	const struct doc *doc;
+	size_t i, left = 0;
+	int rc = 0;
+
+	r.place = calloc(n + 1, sizeof(*r.place));
+	rest = calloc(n + 1, sizeof(*rest));
+	if (r.place == NULL || rest == NULL) {
+		rc = no_memory(a);
+		goto out;
+	}
+	for (i = 0; rc == 0 && i < n; i++) {
+		if ((doc = find_doc(a, want[i].digest)) == NULL) {
+			rest[left] = want[i];
+			r.place[left++] = i;
+		} else if ((rc = store_blob_put(st, doc->digest, doc->body.data,
+				doc->body.len)) == 0)
+			rc = done(arg, i);
+	}
+	if (rc == 0)
+		rc = members_blobs(a->members, st, rest, left, relay_done, &r);
+out:
+	free(r.place);
+	free(rest);
+	return rc;
+}

@@ -1,0 +1,74 @@
+/* See LICENSE. */
+#ifndef LAYER_H
+#define LAYER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "ref.h"
+
+/*
+ * A stream of tar entries out of a blob: decompressed (gzip, zstd, xz, bzip2
+ * or plain, by its first bytes, never by its media type), hashed, parsed.  The
+ * only user of libarchive.  Runs no helper program.
+ */
+struct layer;
+
+enum layer_type {
+	LAYER_FILE,
+	LAYER_DIR,
+	LAYER_SYMLINK,
+	LAYER_HARDLINK,
+	LAYER_CHAR,
+	LAYER_BLOCK,
+	LAYER_FIFO
+};
+
+struct layer_xattr {
+	char *name;
+	void *value;
+	size_t size;
+};
+
+/* Valid until the next call on the layer. */
+struct layer_entry {
+	enum layer_type type;
+	const char *path; /* as in the archive, any bytes but NUL */
+	const char *link; /* target of a symlink or hardlink */
+	mode_t mode;	  /* 07777 */
+	uint64_t uid, gid;
+	uint64_t size; /* of a file, holes included */
+	unsigned major, minor;
+	int has_mtime;
+	struct timespec mtime;
+	const struct layer_xattr *xattrs;
+	size_t nxattrs;
+};
+
+/*
+ * Reads fd (not closed) from its offset, but nothing before the first
+ * layer_next.  what names it in messages; NULL has nothing printed.
+ */
+struct layer *layer_open(int fd, const char *what);
+/* Refuses a stream of more uncompressed bytes than this. */
+void layer_limit(struct layer *, uint64_t max);
+/* 1 and *e; 0 at the end; else -1 after a message: ST in layer_status. */
+int layer_next(struct layer *, struct layer_entry *);
+/*
+ * The next stretch of the current file's data: 1 with data, length and offset
+ * (holes are skipped); 0 at its end; -1 after a message.
+ */
+int layer_data(struct layer *, const void **, size_t *, uint64_t *offset);
+/*
+ * Reads to the end of the stream, past the end mark; then the digest (sha256)
+ * of all uncompressed bytes.  0 or status.
+ */
+int layer_end(struct layer *, char diffid[DIGEST_MAX]);
+int layer_status(const struct layer *);
+/* The message, less what. */
+const char *layer_why(const struct layer *);
+void layer_close(struct layer *);
+
+#endif

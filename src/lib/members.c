@@ -1,0 +1,629 @@
+/* See LICENSE. */
+#include "members.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "layer.h"
+#include "msg.h"
+#include "path.h"
+
+#define CHUNK (1 << 16)
+#define SMALL (64 << 10)       /* members kept in memory ... */
+#define SMALL_TOTAL (4U << 20) /* ... up to this together */
+#define MEMBERS_MAX 10000
+
+struct member {
+	char *path;
+	char *link; /* of a symlink or hardlink; then there is no digest */
+	char *data; /* of a small one, or NULL */
+	struct descriptor desc;
+};
+
+struct members {
+	char *path; /* the archive's, for messages */
+	int fd;
+	int is_dir;
+	struct blob *spool; /* what a stream was kept in */
+	struct descriptor whole;
+	char diffid[DIGEST_MAX];
+	struct member *v;
+	size_t n, cap;
+	size_t cached;
+};
+
+/* Whether a path is one that image archives have; else it is a tree's. */
+static int
+is_known(const char *path)
+{
+	static const char *const ends[] = {".json", ".tar", ".tar.gz", ".tgz",
+	    ".tar.zst", "/json", "oci-layout", "repositories"};
+	size_t i, len = strlen(path), n;
+
+	if (strncmp(path, "blobs/", 6) == 0 || strncmp(path, "sha256:", 7) == 0)
+		return 1;
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		n = strlen(ends[i]);
+		if (len >= n && strcmp(path + len - n, ends[i]) == 0)
+			return strchr(path, '/') == strrchr(path, '/');
+	}
+	return 0;
+}
+
+static struct member *
+add_member(struct members *m, const char *path)
+{
+	struct member *v;
+	size_t cap;
+
+	if (m->n == m->cap) {
+		cap = m->cap > 0 ? m->cap * 2 : 64;
+		if ((v = realloc(m->v, cap * sizeof(*v))) == NULL)
+			return NULL;
+		m->v = v;
+		m->cap = cap;
+	}
+	v = &m->v[m->n];
+	memset(v, 0, sizeof(*v));
+	if ((v->path = strdup(path)) == NULL)
+		return NULL;
+	m->n++;
+	return v;
+}
+
+/* Reads the data of the current entry: hashed, and kept where it is small. */
+static int
+read_member(struct members *m, struct layer *l, struct member *v, size_t size)
+{
+	struct digest *hash;
+	uint64_t at = 0, offset;
+	const void *data;
+	size_t len;
+	int rc;
+
+	if (size <= SMALL && m->cached + size <= SMALL_TOTAL) {
+		if ((v->data = calloc(1, size + 1)) == NULL)
+			return msg_fail(ST_LOCAL, "%s", m->path);
+		m->cached += size;
+	}
+	if ((hash = digest_new("sha256:")) == NULL)
+		return msg_fail(ST_LOCAL, "%s", m->path);
+	while ((rc = layer_data(l, &data, &len, &offset)) == 1) {
+		if (offset != at) {
+			rc = msg_failx(
+			    ST_REFUSED, "%s: %s: sparse", m->path, v->path);
+			goto out;
+		}
+		digest_add(hash, data, len);
+		if (v->data != NULL && at + len <= size)
+			memcpy(v->data + at, data, len);
+		at += len;
+	}
+	if (rc == -1) {
+		rc = layer_status(l);
+		goto out;
+	}
+	v->desc.size = at;
+	digest_end(hash, v->desc.digest);
+	return 0;
+out:
+	digest_free(hash);
+	return rc;
+}
+
+static int
+scan_entry(struct members *m, struct layer *l, const struct layer_entry *e)
+{
+	struct member *v;
+	char *path;
+	int rc = 0;
+
+	if (e->type != LAYER_FILE && e->type != LAYER_SYMLINK &&
+	    e->type != LAYER_HARDLINK)
+		return 0;
+	if ((path = strdup(e->path)) == NULL)
+		return msg_fail(ST_LOCAL, "%s", m->path);
+	if (path_clean(path, 0) == -1 || path[0] == '\0' || !is_known(path) ||
+	    m->n >= MEMBERS_MAX)
+		goto out;
+	if ((v = add_member(m, path)) == NULL)
+		rc = msg_fail(ST_LOCAL, "%s", m->path);
+	else if (e->type == LAYER_FILE)
+		rc = read_member(m, l, v, (size_t)e->size);
+	else {
+		if (e->type == LAYER_HARDLINK || strrchr(path, '/') == NULL)
+			v->link = strdup(e->link);
+		else
+			v->link = fdio_fmt("%.*s/%s",
+			    (int)(strrchr(path, '/') - path), path, e->link);
+		if (v->link == NULL)
+			rc = msg_fail(ST_LOCAL, "%s", m->path);
+		else
+			path_clean(v->link, 1);
+	}
+out:
+	free(path);
+	return rc;
+}
+
+/* Lists a tar from its start; also finds the diffID of it all. */
+static int
+scan(struct members *m)
+{
+	struct layer_entry e;
+	struct layer *l;
+	int rc;
+
+	if (lseek(m->fd, 0, SEEK_SET) == -1)
+		return msg_fail(ST_LOCAL, "%s", m->path);
+	if ((l = layer_open(m->fd, m->path)) == NULL)
+		return ST_LOCAL;
+	while ((rc = layer_next(l, &e)) == 1)
+		if ((rc = scan_entry(m, l, &e)) != 0)
+			goto out;
+	if (rc == -1)
+		rc = layer_status(l);
+	else
+		rc = layer_end(l, m->diffid);
+out:
+	layer_close(l);
+	return rc;
+}
+
+/* Keeps a stream in the store, to be read more than once. */
+static int
+spool(struct members *m, struct store *st, int fd)
+{
+	char *data;
+	ssize_t n;
+	int rc;
+
+	if ((rc = blob_spool(st, &m->spool)) != 0)
+		return rc;
+	if ((data = malloc(CHUNK)) == NULL)
+		return msg_fail(ST_LOCAL, "%s", m->path);
+	while ((n = fdio_read(fd, data, CHUNK)) > 0)
+		if ((rc = blob_write(m->spool, data, (size_t)n)) != 0)
+			break;
+	if (n == -1)
+		rc = msg_fail(ST_LOCAL, "%s", m->path);
+	else if (rc == 0 && blob_offset(m->spool) == 0)
+		rc = msg_failx(ST_REFUSED, "%s: empty", m->path);
+	free(data);
+	m->fd = blob_fd(m->spool);
+	return rc;
+}
+
+static int
+open_archive(struct members *m, struct store *st, const char *path)
+{
+	struct stat sb;
+	int fd, rc = 0;
+
+	if (strcmp(path, "-") == 0)
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &sb) == -1) {
+		rc = msg_fail(ST_LOCAL, "%s", m->path);
+		if (fd != -1)
+			close(fd);
+		return rc;
+	}
+	m->fd = fd;
+	m->is_dir = S_ISDIR(sb.st_mode);
+	if (m->is_dir)
+		return 0;
+	if (!S_ISREG(sb.st_mode) || lseek(fd, 0, SEEK_CUR) != 0) {
+		rc = spool(m, st, fd);
+		close(fd);
+		if (rc != 0)
+			return rc;
+	} else if (sb.st_size == 0)
+		return msg_failx(ST_REFUSED, "%s: empty", m->path);
+	return scan(m);
+}
+
+struct members *
+members_open(struct store *st, const char *path, int *status)
+{
+	struct members *m;
+
+	*status = ST_LOCAL;
+	if ((m = calloc(1, sizeof(*m))) == NULL ||
+	    (m->path = strdup(
+		 strcmp(path, "-") == 0 ? "standard input" : path)) == NULL) {
+		msg_warn("%s", path);
+		free(m);
+		return NULL;
+	}
+	m->fd = -1;
+	if ((*status = open_archive(m, st, path)) == 0)
+		return m;
+	members_close(m);
+	return NULL;
+}
+
+void
+members_close(struct members *m)
+{
+	size_t i;
+
+	if (m == NULL)
+		return;
+	for (i = 0; i < m->n; i++) {
+		free(m->v[i].path);
+		free(m->v[i].link);
+		free(m->v[i].data);
+	}
+	if (m->spool != NULL)
+		blob_abandon(m->spool);
+	else if (m->fd != -1)
+		close(m->fd);
+	free(m->v);
+	free(m->path);
+	free(m);
+}
+
+int
+members_is_dir(const struct members *m)
+{
+	return m->is_dir;
+}
+
+/* The last one of a name counts; links are followed a few times. */
+static struct member *
+find(struct members *m, const char *path)
+{
+	struct member *v = NULL;
+	int hops;
+	size_t i;
+
+	for (hops = 0; hops < 8; hops++) {
+		for (i = m->n, v = NULL; i > 0 && v == NULL; i--)
+			if (strcmp(m->v[i - 1].path, path) == 0)
+				v = &m->v[i - 1];
+		if (v == NULL || v->link == NULL)
+			return v;
+		path = v->link;
+	}
+	return NULL;
+}
+
+static struct member *
+find_digest(struct members *m, const char *digest)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (strcmp(m->v[i].desc.digest, digest) == 0)
+			return &m->v[i];
+	return NULL;
+}
+
+static int
+blob_path(const char *digest, char *path, size_t size)
+{
+	int n;
+
+	if (!ref_digest_ok(digest))
+		return -1;
+	n = snprintf(path, size, "blobs/%.*s/%s", (int)strcspn(digest, ":"),
+	    digest, ref_digest_hex(digest));
+	return n > 0 && (size_t)n < size ? 0 : -1;
+}
+
+static int
+load_file(struct members *m, const char *path, struct buf *b)
+{
+	if (fdio_load(m->fd, path, MANIFEST_SIZE_MAX, b) == 0)
+		return 0;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return ST_NOTFOUND;
+	return msg_fail(
+	    errno == EFBIG ? ST_REFUSED : ST_LOCAL, "%s/%s", m->path, path);
+}
+
+struct extract {
+	struct members *m;
+	struct store *store;
+	struct buf *memory; /* or, when NULL, into the store */
+	const struct descriptor *want;
+	size_t n;
+	int (*done)(void *, size_t);
+	void *arg;
+};
+
+/* One member's data, to memory or to the store. */
+static int
+copy_member(struct extract *x, struct layer *l, const struct descriptor *d)
+{
+	struct blob *b = NULL;
+	const void *data;
+	uint64_t offset;
+	size_t len;
+	int rc = 0;
+
+	if (x->memory == NULL) {
+		while ((rc = blob_begin(x->store, d, &b)) == BLOB_BUSY)
+			usleep(20000);
+		if (rc == BLOB_DONE)
+			return 0;
+		if (rc != BLOB_OURS || (rc = blob_restart(b)) != 0)
+			goto out;
+	}
+	while ((rc = layer_data(l, &data, &len, &offset)) == 1) {
+		if (b != NULL)
+			rc = blob_write(b, data, len);
+		else if (buf_add(x->memory, data, len) == -1)
+			rc = msg_fail(ST_LOCAL, "%s", x->m->path);
+		else
+			rc = 0;
+		if (rc != 0)
+			goto out;
+	}
+	if (rc == -1)
+		rc = layer_status(l);
+	else if (b != NULL)
+		return blob_commit(b);
+out:
+	blob_abandon(b);
+	return rc;
+}
+
+/* Tells of each blob wanted that has this digest. */
+static int
+tell(struct extract *x, const char *digest)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < x->n; i++)
+		if (x->done != NULL && strcmp(x->want[i].digest, digest) == 0)
+			rc = x->done(x->arg, i);
+	return rc;
+}
+
+static int
+is_wanted(const struct extract *x, const struct member *v)
+{
+	size_t i;
+
+	for (i = 0; v != NULL && i < x->n; i++)
+		if (strcmp(x->want[i].digest, v->desc.digest) == 0)
+			return 1;
+	return 0;
+}
+
+/* Reads the tar once more and takes out what is wanted. */
+static int
+extract_tar(struct extract *x)
+{
+	struct members *m = x->m;
+	struct layer_entry e;
+	struct member *v;
+	struct layer *l;
+	size_t at = 0;
+	char *path;
+	int rc = 0;
+
+	if (lseek(m->fd, 0, SEEK_SET) == -1)
+		return msg_fail(ST_LOCAL, "%s", m->path);
+	if ((l = layer_open(m->fd, m->path)) == NULL)
+		return ST_LOCAL;
+	while (at < m->n && (rc = layer_next(l, &e)) == 1) {
+		if ((path = strdup(e.path)) == NULL) {
+			rc = msg_fail(ST_LOCAL, "%s", m->path);
+			break;
+		}
+		path_clean(path, 1);
+		v = &m->v[at];
+		at += strcmp(path, v->path) == 0;
+		if (strcmp(path, v->path) != 0 || v->link != NULL ||
+		    find_digest(m, v->desc.digest) != v || !is_wanted(x, v))
+			v = NULL;
+		free(path);
+		if (v == NULL)
+			continue;
+		if ((rc = copy_member(x, l, &v->desc)) != 0 ||
+		    (rc = tell(x, v->desc.digest)) != 0)
+			break;
+	}
+	if (at == m->n && rc == 1)
+		rc = 0;
+	else if (rc == -1)
+		rc = layer_status(l);
+	layer_close(l);
+	return rc;
+}
+
+static int
+copy_file(struct members *m, struct store *st, const struct descriptor *d,
+    const char *path)
+{
+	struct blob *b = NULL;
+	char *data = NULL;
+	ssize_t n;
+	int fd, rc;
+
+	while ((rc = blob_begin(st, d, &b)) == BLOB_BUSY)
+		usleep(20000);
+	if (rc == BLOB_DONE)
+		return 0;
+	if (rc != BLOB_OURS)
+		return rc;
+	fd = path == NULL ? fcntl(m->fd, F_DUPFD_CLOEXEC, 3)
+			  : openat(m->fd, path,
+				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1 || (path == NULL && lseek(fd, 0, SEEK_SET) == -1) ||
+	    (data = malloc(CHUNK)) == NULL) {
+		rc = msg_fail(errno == ENOENT ? ST_REFUSED : ST_LOCAL, "%s: %s",
+		    m->path, d->digest);
+		goto out;
+	}
+	rc = blob_restart(b);
+	while (rc == 0 && (n = fdio_read(fd, data, CHUNK)) != 0)
+		rc = n == -1 ? msg_fail(ST_LOCAL, "%s: %s", m->path, d->digest)
+			     : blob_write(b, data, (size_t)n);
+	if (rc == 0) {
+		rc = blob_commit(b);
+		b = NULL;
+	}
+out:
+	blob_abandon(b);
+	if (fd != -1)
+		close(fd);
+	free(data);
+	return rc;
+}
+
+static int
+is_whole_archive(const struct members *m, const char *digest)
+{
+	return m->whole.digest[0] != '\0' &&
+	       strcmp(m->whole.digest, digest) == 0;
+}
+
+/* One blob of a directory, or the archive itself. */
+static int
+copy_blob(struct members *m, struct store *st, const struct descriptor *d)
+{
+	struct descriptor found;
+	struct blob *b;
+	char path[256];
+
+	if (is_whole_archive(m, d->digest)) {
+		if (m->spool == NULL)
+			return copy_file(m, st, d, NULL);
+		b = m->spool;
+		m->spool = NULL;
+		m->fd = -1;
+		return blob_commit_as(b, &found);
+	}
+	if (blob_path(d->digest, path, sizeof(path)) == -1)
+		return msg_failx(
+		    ST_REFUSED, "%s: %s: bad digest", m->path, d->digest);
+	return copy_file(m, st, d, path);
+}
+
+int
+members_blobs(struct members *m, struct store *st,
+    const struct descriptor *want, size_t n, int (*done)(void *, size_t),
+    void *arg)
+{
+	struct extract x = {m, st, NULL, want, n, done, arg};
+	size_t i;
+	int left = 0, rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++) {
+		if (blob_have(st, &want[i]))
+			rc = 0;
+		else if (m->is_dir || is_whole_archive(m, want[i].digest))
+			rc = copy_blob(m, st, &want[i]);
+		else if (find_digest(m, want[i].digest) == NULL)
+			rc = msg_failx(ST_REFUSED, "%s: %s: not in the archive",
+			    m->path, want[i].digest);
+		else {
+			left = 1;
+			continue;
+		}
+		if (rc == 0)
+			rc = tell(&x, want[i].digest);
+	}
+	return rc == 0 && left ? extract_tar(&x) : rc;
+}
+
+int
+members_load(struct members *m, const char *path, struct buf *b)
+{
+	struct extract x = {.m = m, .memory = b, .n = 1};
+	struct member *v;
+
+	if (m->is_dir)
+		return load_file(m, path, b);
+	if ((v = find(m, path)) == NULL || v->desc.digest[0] == '\0')
+		return ST_NOTFOUND;
+	if (v->data != NULL) {
+		if (buf_add(b, v->data, (size_t)v->desc.size) == -1)
+			return msg_fail(ST_LOCAL, "%s", m->path);
+		return 0;
+	}
+	if (v->desc.size > MANIFEST_SIZE_MAX)
+		return msg_failx(
+		    ST_REFUSED, "%s: %s: larger than 4 MiB", m->path, v->path);
+	x.want = &v->desc;
+	return extract_tar(&x);
+}
+
+int
+members_load_digest(struct members *m, const char *digest, struct buf *b)
+{
+	struct member *v;
+	char path[256];
+
+	if (m->is_dir)
+		return blob_path(digest, path, sizeof(path)) == -1
+			   ? ST_NOTFOUND
+			   : load_file(m, path, b);
+	if ((v = find_digest(m, digest)) == NULL)
+		return ST_NOTFOUND;
+	return members_load(m, v->path, b);
+}
+
+int
+members_describe(struct members *m, const char *path, struct descriptor *d)
+{
+	struct member *v;
+	char *copy;
+
+	if (m->is_dir || (copy = strdup(path)) == NULL)
+		return ST_NOTFOUND;
+	v = path_clean(copy, 0) == 0 ? find(m, copy) : NULL;
+	free(copy);
+	if (v == NULL || v->desc.digest[0] == '\0')
+		return ST_NOTFOUND;
+	*d = v->desc;
+	return 0;
+}
+
+int
+members_has(struct members *m, const char *digest)
+{
+	char path[256];
+
+	if (m->is_dir)
+		return blob_path(digest, path, sizeof(path)) == 0 &&
+		       faccessat(m->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return find_digest(m, digest) != NULL;
+}
+
+int
+members_as_layer(
+    struct members *m, struct descriptor *d, char diffid[DIGEST_MAX])
+{
+	struct digest *hash;
+	char *data;
+	ssize_t n;
+
+	if ((hash = digest_new("sha256:")) == NULL ||
+	    (data = malloc(CHUNK)) == NULL || lseek(m->fd, 0, SEEK_SET) == -1)
+		return msg_fail(ST_LOCAL, "%s", m->path);
+	while ((n = fdio_read(m->fd, data, CHUNK)) > 0) {
+		digest_add(hash, data, (size_t)n);
+		m->whole.size += (uint64_t)n;
+	}
+	free(data);
+	digest_end(hash, m->whole.digest);
+	if (n == -1)
+		return msg_fail(ST_LOCAL, "%s", m->path);
+	*d = m->whole;
+	strcpy(diffid, m->diffid);
+	return 0;
+}

@@ -1,0 +1,157 @@
+/* See LICENSE. */
+#include "msg.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void (*before)(void);
+
+/* The length of the UTF-8 sequence at s, control characters left out, or 0. */
+static size_t
+printable(const unsigned char *s)
+{
+	unsigned long c;
+	size_t i, n;
+
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f && s[0] != '\\';
+	n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	c = s[0] & (0x7fU >> n);
+	for (i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < 0xa0 || (n == 3 && c < 0x800) || (n == 4 && c < 0x10000) ||
+	    c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	/* marks that turn or hide the text around them */
+	if ((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
+		return 0;
+	return n;
+}
+
+char *
+msg_escape(char *dst, size_t size, const char *src)
+{
+	const unsigned char *s = (const unsigned char *)src;
+	char *d = dst;
+	size_t n;
+
+	for (; *s != '\0'; s += n > 0 ? n : 1) {
+		n = printable(s);
+		if (d + 5 > dst + size)
+			break;
+		if (n > 0) {
+			memcpy(d, s, n);
+			d += n;
+		} else if (*s == '\\') {
+			*d++ = '\\';
+			*d++ = '\\';
+		} else {
+			*d++ = '\\';
+			*d++ = (char)('0' + (*s >> 6));
+			*d++ = (char)('0' + (*s >> 3 & 7));
+			*d++ = (char)('0' + (*s & 7));
+		}
+	}
+	*d = '\0';
+	return dst;
+}
+
+static void print(const char *, const char *, va_list) MSG_PRINTF(2, 0);
+
+static void
+print(const char *reason, const char *fmt, va_list ap)
+{
+	char text[3072], safe[4096];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	msg_escape(safe, sizeof(safe), text);
+	if (before != NULL)
+		before();
+	if (reason != NULL)
+		warnx("%s: %s", safe, reason);
+	else
+		warnx("%s", safe);
+}
+
+void
+msg_warn(const char *fmt, ...)
+{
+	va_list ap;
+	int e = errno;
+
+	va_start(ap, fmt);
+	print(strerror(e), fmt, ap);
+	va_end(ap);
+	errno = e;
+}
+
+void
+msg_warnx(const char *fmt, ...)
+{
+	va_list ap;
+	int e = errno;
+
+	va_start(ap, fmt);
+	print(NULL, fmt, ap);
+	va_end(ap);
+	errno = e;
+}
+
+int
+msg_fail(int status, const char *fmt, ...)
+{
+	va_list ap;
+	int e = errno;
+
+	va_start(ap, fmt);
+	print(strerror(e), fmt, ap);
+	va_end(ap);
+	errno = e;
+	return status;
+}
+
+int
+msg_failx(int status, const char *fmt, ...)
+{
+	va_list ap;
+	int e = errno;
+
+	va_start(ap, fmt);
+	print(NULL, fmt, ap);
+	va_end(ap);
+	errno = e;
+	return status;
+}
+
+void
+msg_say(const char *fmt, ...)
+{
+	char text[3072], safe[4096];
+	va_list ap;
+	int e = errno;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	msg_escape(safe, sizeof(safe), text);
+	if (before != NULL)
+		before();
+	fprintf(stderr, "%s\n", safe);
+	errno = e;
+}
+
+void
+msg_before(void (*fn)(void))
+{
+	before = fn;
+}

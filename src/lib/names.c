@@ -1,0 +1,359 @@
+/* See LICENSE. */
+#include "store.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "fault.h"
+#include "fdio.h"
+#include "msg.h"
+#include "storeimpl.h"
+
+#define HEX "0123456789abcdef"
+#define PREFIX_MIN 12
+
+/* The digest that a name's link stands for.  -1 and errno. */
+static int
+read_name(int dirfd, const char *path, char digest[DIGEST_MAX])
+{
+	char target[PATH_MAX], *hex;
+	ssize_t n;
+
+	n = readlinkat(dirfd, path, target, sizeof(target) - 1);
+	if (n == -1)
+		return -1;
+	target[n] = '\0';
+	hex = strrchr(target, '/');
+	hex = hex != NULL ? hex + 1 : target;
+	snprintf(digest, DIGEST_MAX, "%s:%.128s",
+	    strlen(hex) == 128 ? "sha512" : "sha256", hex);
+	if (ref_digest_ok(digest))
+		return 0;
+	errno = EINVAL;
+	return -1;
+}
+
+struct walk {
+	int (*fn)(void *, const char *, const char *);
+	void *arg;
+};
+
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int
+not_hidden(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
+/* The depth is that of repository names: at most 128 components. */
+static int
+walk(struct walk *w, int dirfd, const char *prefix)
+{
+	char digest[DIGEST_MAX], *path;
+	struct dirent **list;
+	int fd, i, n, rc = 0;
+
+	if ((n = scandirat(dirfd, ".", &list, not_hidden, by_name)) == -1)
+		return 0;
+	for (i = 0; i < n; i++) {
+		path = fdio_fmt("%s%s%s", prefix, prefix[0] != '\0' ? "/" : "",
+		    list[i]->d_name);
+		if (rc != 0 || path == NULL)
+			goto next;
+		if (read_name(dirfd, list[i]->d_name, digest) == 0)
+			rc = w->fn(w->arg, path, digest);
+		else if ((fd = openat(dirfd, list[i]->d_name,
+			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+				  O_CLOEXEC)) != -1) {
+			rc = walk(w, fd, path);
+			close(fd);
+		}
+	next:
+		free(path);
+		free(list[i]);
+	}
+	free(list);
+	return rc;
+}
+
+int
+store_names(
+    struct store *st, int (*fn)(void *, const char *, const char *), void *arg)
+{
+	struct walk w = {fn, arg};
+	int fd, rc;
+
+	fd = openat(st->fd, "names", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return 0;
+	rc = walk(&w, fd, "");
+	close(fd);
+	return rc;
+}
+
+struct index {
+	struct store *store;
+	struct buf text;
+};
+
+/* An entry of index.json.  No byte of a name needs quoting in JSON. */
+static int
+add_to_index(void *arg, const char *name, const char *digest)
+{
+	char path[STORE_PATH_MAX], *entry, *type;
+	struct index *ix = arg;
+	const char *at = strchr(name, '@');
+	struct stat sb;
+	int fd, rc;
+
+	if (at != NULL && strcmp(at + 1, digest) != 0)
+		return 0;
+	if (store_blob_path(digest, "", "", path) == -1 ||
+	    fstatat(ix->store->fd, path, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    (fd = store_image_open(ix->store, digest)) == -1)
+		return 0;
+	type = config_read1(fd, "mediatype");
+	close(fd);
+	entry = fdio_fmt("%s\n  {\"mediaType\": \"%s\",\n"
+			 "   \"digest\": \"%s\", \"size\": %lld,\n"
+			 "   \"annotations\": "
+			 "{\"org.opencontainers.image.ref.name\": \"%s\"}}",
+	    ix->text.data[ix->text.len - 1] == '[' ? "" : ",",
+	    type != NULL ? type : "", digest, (long long)sb.st_size, name);
+	rc = entry == NULL || buf_addstr(&ix->text, entry) == -1 ? -1 : 0;
+	free(entry);
+	free(type);
+	return rc;
+}
+
+/* The OCI index of the store, made from names/ alone. */
+static int
+write_index(struct store *st)
+{
+	struct index ix = {.store = st};
+	int rc = -1;
+
+	if (buf_addstr(&ix.text,
+		"{\"schemaVersion\": 2,\n \"mediaType\": "
+		"\"application/vnd.oci.image.index.v1+json\",\n"
+		" \"manifests\": [") == -1 ||
+	    store_names(st, add_to_index, &ix) != 0 ||
+	    buf_addstr(&ix.text, "]}\n") == -1)
+		msg_warn("%s/index.json", st->path);
+	else if (fdio_save(
+		     st->fd, "index.json", ix.text.data, ix.text.len, 1) == -1)
+		msg_warn("%s/index.json", st->path);
+	else
+		rc = 0;
+	buf_free(&ix.text);
+	return rc == -1 ? ST_LOCAL : 0;
+}
+
+/* Makes the directories above a path below dirfd. */
+static int
+make_parents(int dirfd, char *path)
+{
+	char *p;
+
+	for (p = path; (p = strchr(p, '/')) != NULL; p++) {
+		*p = '\0';
+		if (FAULT("names_mkdir") ||
+		    (mkdirat(dirfd, path, 0700) == -1 && errno != EEXIST))
+			return -1;
+		*p = '/';
+	}
+	return 0;
+}
+
+/* Points a name (path below names/) at an image. */
+static int
+set_name(int namesfd, char *path, const char *digest)
+{
+	static const char tmp[] = ".new"; /* the lock is held */
+	char target[PATH_MAX];
+	size_t n = 0;
+	char *p;
+
+	for (p = path; (p = strchr(p, '/')) != NULL; p++)
+		n += (size_t)snprintf(target + n, sizeof(target) - n, "../");
+	snprintf(target + n, sizeof(target) - n, "../images/%s",
+	    ref_digest_hex(digest));
+	unlinkat(namesfd, tmp, 0);
+	if (make_parents(namesfd, path) == -1 || FAULT("names_symlink") ||
+	    symlinkat(target, namesfd, tmp) == -1)
+		return -1;
+	if (FAULT("names_rename") ||
+	    renameat(namesfd, tmp, namesfd, path) == -1) {
+		unlinkat(namesfd, tmp, 0);
+		return -1;
+	}
+	return 0;
+}
+
+int
+store_name(struct store *st, const struct ref *r, const char *digest,
+    const char *const *digests)
+{
+	char *name = NULL, *path = NULL;
+	int namesfd, rc;
+
+	if ((namesfd = store_lock(st, "names", LOCK_EX)) == -1)
+		return msg_fail(ST_LOCAL, "%s/names", st->path);
+	if ((name = ref_repository(r)) == NULL)
+		goto fail;
+	for (; *digests != NULL; digests++) {
+		free(path);
+		if ((path = fdio_fmt("%s@%s", name, *digests)) == NULL ||
+		    set_name(namesfd, path, digest) == -1)
+			goto fail;
+	}
+	if (r->tag != NULL) {
+		free(path);
+		if ((path = ref_name(r)) == NULL ||
+		    set_name(namesfd, path, digest) == -1)
+			goto fail;
+	}
+	rc = write_index(st);
+	goto out;
+fail:
+	rc = msg_fail(
+	    ST_LOCAL, "%s/names/%s", st->path, path != NULL ? path : "");
+out:
+	close(namesfd);
+	free(name);
+	free(path);
+	return rc;
+}
+
+int
+store_unname(struct store *st, const char *name)
+{
+	char *path, *slash;
+	int namesfd, rc;
+
+	if ((namesfd = store_lock(st, "names", LOCK_EX)) == -1 ||
+	    (path = strdup(name)) == NULL)
+		return msg_fail(ST_LOCAL, "%s/names", st->path);
+	if (FAULT("names_unlink") ||
+	    (unlinkat(namesfd, name, 0) == -1 && errno != ENOENT))
+		rc = msg_fail(ST_LOCAL, "%s/names/%s", st->path, name);
+	else {
+		while ((slash = strrchr(path, '/')) != NULL) {
+			*slash = '\0';
+			if (unlinkat(namesfd, path, AT_REMOVEDIR) == -1)
+				break;
+		}
+		rc = write_index(st);
+	}
+	close(namesfd);
+	free(path);
+	return rc;
+}
+
+/* By 12 or more digits of a digest.  0, ST_NOTFOUND (silent), or status. */
+static int
+find_prefix(struct store *st, const char *operand, const char *prefix,
+    char out[DIGEST_MAX])
+{
+	struct dirent **list;
+	size_t len = strlen(prefix);
+	int found = 0, i, n;
+
+	n = scandirat(st->fd, "images", &list, not_hidden, by_name);
+	if (n == -1)
+		return ST_NOTFOUND;
+	for (i = 0; i < n; i++) {
+		if (strncmp(list[i]->d_name, prefix, len) == 0) {
+			snprintf(out, DIGEST_MAX, "%s:%.128s",
+			    strlen(list[i]->d_name) == 128 ? "sha512"
+							   : "sha256",
+			    list[i]->d_name);
+			found += ref_digest_ok(out);
+		}
+		free(list[i]);
+	}
+	free(list);
+	if (found > 1)
+		return msg_failx(
+		    ST_USAGE, "%s: names %d images", operand, found);
+	return found == 1 ? 0 : ST_NOTFOUND;
+}
+
+static const char *
+digest_prefix(const char *operand)
+{
+	const char *s = operand;
+	size_t n;
+
+	if (strncmp(s, "sha256:", 7) == 0 || strncmp(s, "sha512:", 7) == 0)
+		s += 7;
+	n = strspn(s, HEX);
+	return n >= PREFIX_MIN && s[n] == '\0' ? s : NULL;
+}
+
+/* As store_find; ST_NOTFOUND is silent. */
+static int
+find(struct store *st, const char *operand, char out[DIGEST_MAX])
+{
+	const char *prefix = digest_prefix(operand);
+	char *name, *path = NULL;
+	struct ref r;
+	int fd, rc;
+
+	if (prefix != NULL &&
+	    (rc = find_prefix(st, operand, prefix, out)) != ST_NOTFOUND)
+		return rc;
+	if (prefix != NULL && strlen(prefix) == 64)
+		return ST_NOTFOUND;
+	if ((rc = ref_parse(operand, &r)) != 0)
+		return rc;
+	name = r.digest[0] != '\0' ? ref_repository(&r) : ref_name(&r);
+	if (name != NULL)
+		path = fdio_fmt("names/%s%s%s", name,
+		    r.digest[0] != '\0' ? "@" : "", r.digest);
+	ref_free(&r);
+	free(name);
+	if (path == NULL)
+		return msg_fail(ST_LOCAL, "%s", operand);
+	rc = ST_NOTFOUND;
+	if (read_name(st->fd, path, out) == 0 &&
+	    (fd = store_image_open(st, out)) != -1) {
+		close(fd);
+		rc = 0;
+	}
+	free(path);
+	return rc;
+}
+
+int
+store_find(struct store *st, const char *operand, char out[DIGEST_MAX])
+{
+	int rc;
+
+	if ((rc = find(st, operand, out)) == ST_NOTFOUND)
+		msg_warnx("%s: not in the store", operand);
+	return rc;
+}
+
+int
+store_has(struct store *st, const char *operand)
+{
+	char digest[DIGEST_MAX];
+
+	return find(st, operand, digest) != ST_NOTFOUND;
+}

@@ -1,0 +1,353 @@
+/* See LICENSE. */
+#include "pull.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "msg.h"
+#include "unpack.h"
+
+#define INDEX_DEPTH 4
+
+/* One image on its way into the store. */
+struct image {
+	const struct pull *pull;
+	const struct pull_source *source;
+	struct buf body; /* of the manifest */
+	char digest[DIGEST_MAX];
+	char index[DIGEST_MAX]; /* the first index it came from, or "" */
+	struct manifest *manifest;
+	struct image_config *config;
+	struct descriptor *blobs; /* the config, then the layers */
+	size_t nblobs;
+	int dirfd;
+	struct unpack *unpack;
+	char *ready; /* blobs that came before the config */
+	int unpack_failed;
+};
+
+static int
+no_memory(const struct image *im)
+{
+	errno = ENOMEM;
+	return msg_fail(ST_LOCAL, "%s", im->pull->name);
+}
+
+static int
+get_manifest(struct image *im, const char *at, char digest[DIGEST_MAX])
+{
+	char *type = NULL;
+	int rc;
+
+	manifest_free(im->manifest);
+	im->manifest = NULL;
+	buf_free(&im->body);
+	rc = im->source->manifest(
+	    im->source->arg, at, &im->body, &type, digest);
+	if (rc == 0)
+		rc = manifest_parse(im->pull->name, im->body.data, im->body.len,
+		    type, &im->manifest);
+	free(type);
+	return rc;
+}
+
+/* From the tag or digest down through indexes to the image's manifest. */
+static int
+resolve(struct image *im)
+{
+	const struct pull *p = im->pull;
+	char at[DIGEST_MAX + 128], seen[INDEX_DEPTH][DIGEST_MAX];
+	const struct manifest_entry *e;
+	int depth, i, rc;
+
+	snprintf(at, sizeof(at), "%s", p->start);
+	for (depth = 0;; depth++) {
+		if ((rc = get_manifest(im, at, im->digest)) != 0)
+			return rc;
+		if (!im->manifest->is_index)
+			return 0;
+		for (i = 0; i < depth && i < INDEX_DEPTH; i++)
+			if (strcmp(seen[i], im->digest) == 0)
+				return msg_failx(ST_REFUSED,
+				    "%s: %s: an index that contains itself",
+				    p->name, im->digest);
+		if (depth == INDEX_DEPTH)
+			return msg_failx(ST_REFUSED,
+			    "%s: indexes nested more than %d deep", p->name,
+			    INDEX_DEPTH);
+		strcpy(seen[depth], im->digest);
+		if (depth == 0)
+			strcpy(im->index, im->digest);
+		if (im->source->has != NULL)
+			manifest_keep(
+			    im->manifest, im->source->has, im->source->arg);
+		if ((e = manifest_choose(im->manifest, &p->platform)) == NULL)
+			return manifest_no_platform(
+			    p->name, im->manifest, &p->platform);
+		strcpy(at, e->desc.digest);
+	}
+}
+
+static int
+list_blobs(struct image *im)
+{
+	const struct manifest *m = im->manifest;
+
+	im->nblobs = m->nlayers + 1;
+	im->blobs = calloc(im->nblobs, sizeof(*im->blobs));
+	im->ready = calloc(im->nblobs, 1);
+	if (im->blobs == NULL || im->ready == NULL)
+		return no_memory(im);
+	im->blobs[0] = m->config;
+	if (m->nlayers > 0)
+		memcpy(
+		    im->blobs + 1, m->layers, m->nlayers * sizeof(*im->blobs));
+	return 0;
+}
+
+/* Claims the image: BLOB_OURS, BLOB_DONE or status. */
+static int
+claim(struct image *im)
+{
+	char **names;
+	size_t i;
+	int rc;
+
+	if ((names = calloc(im->nblobs + 2, sizeof(*names))) == NULL)
+		return no_memory(im);
+	names[0] = im->digest;
+	for (i = 0; i < im->nblobs; i++)
+		names[i + 1] = im->blobs[i].digest;
+	rc = image_begin(im->pull->store, im->digest, names, &im->dirfd);
+	free(names);
+	return rc;
+}
+
+static void
+check_platform(const struct image *im)
+{
+	const struct platform *have = &im->config->platform;
+	char h[PLATFORM_STR], w[PLATFORM_STR];
+
+	if (have->os[0] != '\0' &&
+	    platform_rank(&im->pull->platform, have) == -1)
+		msg_warnx("%s: warning: the image is for %s, not %s",
+		    im->pull->name, platform_str(have, h),
+		    platform_str(&im->pull->platform, w));
+}
+
+static int
+read_config(struct image *im)
+{
+	struct descriptor *d = &im->manifest->config;
+	struct buf b = {0};
+	int rc;
+
+	rc = store_blob_load(
+	    im->pull->store, d->digest, d->size, MANIFEST_SIZE_MAX, &b);
+	if (rc == 0)
+		rc = image_config_parse(
+		    im->pull->name, b.data, b.len, &im->config);
+	buf_free(&b);
+	if (rc != 0)
+		return rc;
+	if (im->config->ndiffids != im->manifest->nlayers)
+		return msg_failx(ST_REFUSED,
+		    "%s: malformed: %zu layers, but %zu diff_ids",
+		    im->pull->name, im->manifest->nlayers,
+		    im->config->ndiffids);
+	check_platform(im);
+	return 0;
+}
+
+static int
+open_layer(void *arg, size_t i)
+{
+	struct image *im = arg;
+	const struct descriptor *d = &im->manifest->layers[i];
+	int fd;
+
+	if ((fd = store_blob_open(im->pull->store, d->digest, d->size)) == -1)
+		msg_warn("%s: layer %s", im->pull->name, d->digest);
+	return fd;
+}
+
+static const char *
+layer_digest(void *arg, size_t i)
+{
+	const struct image *im = arg;
+
+	return im->manifest->layers[i].digest;
+}
+
+static int
+start_unpack(struct image *im)
+{
+	struct unpack_job job = {.name = im->pull->name,
+	    .dirfd = im->dirfd,
+	    .nlayers = im->manifest->nlayers,
+	    .open = open_layer,
+	    .digest = layer_digest,
+	    .arg = im};
+
+	job.diffids = (const char(*)[DIGEST_MAX])im->config->diffids;
+	im->unpack = unpack_start(&job);
+	return im->unpack == NULL ? ST_LOCAL : 0;
+}
+
+/* A child that is gone has said why: unpack_finish tells the status. */
+static int
+feed(struct image *im, size_t i)
+{
+	if (unpack_ready(im->unpack, i - 1) == 0)
+		return 0;
+	im->unpack_failed = 1;
+	return ST_LOCAL;
+}
+
+/* Blob i is in the store: the config starts the unpacking, layers feed it. */
+static int
+blob_done(void *arg, size_t i)
+{
+	struct image *im = arg;
+	int rc;
+
+	if (im->ready[i])
+		return 0;
+	im->ready[i] = 1;
+	if (i > 0)
+		return im->unpack != NULL ? feed(im, i) : 0;
+	if ((rc = read_config(im)) != 0 || (rc = start_unpack(im)) != 0)
+		return rc;
+	for (i = 1; rc == 0 && i < im->nblobs; i++)
+		if (im->ready[i])
+			rc = feed(im, i);
+	return rc;
+}
+
+static int
+check_done(void *arg, size_t i)
+{
+	(void)arg;
+	(void)i;
+	return 0;
+}
+
+/* The files beside the tree: chr-store(5). */
+static int
+write_files(struct image *im, const struct unpack_stats *stats)
+{
+	const struct image_config *c = im->config;
+	char platform[PLATFORM_STR], bytes[32], entries[32];
+	char *size[] = {bytes, entries, NULL};
+	int fd = im->dirfd;
+
+	snprintf(
+	    bytes, sizeof(bytes), "%llu", (unsigned long long)stats->bytes);
+	snprintf(entries, sizeof(entries), "%llu",
+	    (unsigned long long)stats->entries);
+	platform_str(&c->platform, platform);
+	if (config_write(fd, "entrypoint", c->entrypoint) == -1 ||
+	    config_write(fd, "cmd", c->cmd) == -1 ||
+	    config_write(fd, "env", c->env) == -1 ||
+	    config_write(fd, "volumes", c->volumes) == -1 ||
+	    config_write(fd, "labels", c->labels) == -1 ||
+	    config_write1(fd, "user", c->user) == -1 ||
+	    config_write1(fd, "workdir", c->workdir) == -1 ||
+	    config_write1(fd, "stopsignal", c->stopsignal) == -1 ||
+	    config_write1(fd, "platform", platform) == -1 ||
+	    config_write1(fd, "mediatype", im->manifest->mediatype) == -1 ||
+	    config_write1(fd, "name", im->pull->name) == -1 ||
+	    config_write(fd, "size", size) == -1)
+		return msg_fail(ST_LOCAL, "%s/images/.%s",
+		    store_path(im->pull->store), ref_digest_hex(im->digest));
+	return 0;
+}
+
+/* Fetches, unpacks, commits an image that the store does not have. */
+static int
+make_image(struct image *im)
+{
+	struct unpack_stats stats = {0, 0};
+	int fetched, rc;
+
+	rc = store_blob_put(
+	    im->pull->store, im->digest, im->body.data, im->body.len);
+	if (rc != 0)
+		return rc;
+	fetched = im->source->blobs(im->source->arg, im->pull->store, im->blobs,
+	    im->nblobs, blob_done, im);
+	if (im->unpack != NULL && fetched != 0 && !im->unpack_failed)
+		unpack_abort(im->unpack);
+	else if (im->unpack != NULL)
+		rc = unpack_finish(im->unpack, &stats);
+	im->unpack = NULL;
+	if (rc == 0)
+		rc = fetched;
+	if (rc == 0)
+		rc = write_files(im, &stats);
+	if (rc == 0)
+		rc = image_commit(im->pull->store, im->digest, im->dirfd);
+	return rc;
+}
+
+static int
+name_image(struct image *im)
+{
+	const char *digests[4];
+	size_t n = 0;
+
+	digests[n++] = im->digest;
+	if (im->index[0] != '\0')
+		digests[n++] = im->index;
+	digests[n] = NULL;
+	return store_name(im->pull->store, im->pull->ref, im->digest, digests);
+}
+
+static int
+obtain(struct image *im)
+{
+	int rc;
+
+	if ((rc = resolve(im)) != 0 || (rc = list_blobs(im)) != 0)
+		return rc;
+	switch (rc = claim(im)) {
+	case BLOB_DONE:
+		if (im->pull->verify)
+			rc = im->source->blobs(im->source->arg, im->pull->store,
+			    im->blobs, im->nblobs, check_done, im);
+		else
+			rc = 0;
+		break;
+	case BLOB_OURS:
+		if ((rc = make_image(im)) != 0) {
+			image_abandon(im->pull->store, im->digest, im->dirfd);
+			im->dirfd = -1;
+		}
+		break;
+	}
+	return rc == 0 ? name_image(im) : rc;
+}
+
+int
+pull_image(const struct pull *p, const struct pull_source *source,
+    char digest[DIGEST_MAX])
+{
+	struct image im = {.pull = p, .source = source, .dirfd = -1};
+	int rc;
+
+	rc = obtain(&im);
+	strcpy(digest, im.digest);
+	if (im.dirfd != -1)
+		close(im.dirfd);
+	manifest_free(im.manifest);
+	image_config_free(im.config);
+	buf_free(&im.body);
+	free(im.blobs);
+	free(im.ready);
+	return rc;
+}

@@ -1,0 +1,582 @@
+/* See LICENSE. */
+#include "root.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "fdio.h"
+#include "msg.h"
+#include "rmtree.h"
+#include "sys.h"
+
+#define LOCK_FD 200 /* out of the way of shells and socket activation */
+#define PIDS_SHOWN 8
+#define TRIES_MAX 5000 /* milliseconds */
+#define RACES_MAX 10
+#define SUFFIX_LEN 7 /* of .XXXXXX */
+
+/* BASE's name and the directory it is in, from BASE/root; or why not. */
+static const char *
+split_path(const char *path, char **parent, char **name)
+{
+	char *copy, *p;
+	const char *why = NULL;
+
+	*parent = *name = NULL;
+	if ((copy = strdup(path)) == NULL)
+		return strerror(ENOMEM);
+	for (p = copy + strlen(copy); p > copy + 1 && p[-1] == '/'; p--)
+		p[-1] = '\0';
+	p = strrchr(copy, '/');
+	if (p == NULL || p == copy || strcmp(p + 1, "root") != 0) {
+		why = "its name is not root";
+		goto out;
+	}
+	while (p > copy && p[-1] == '/')
+		p--;
+	*p = '\0';
+	p = strrchr(copy, '/');
+	*name = strdup(p != NULL ? p + 1 : copy);
+	if (p == copy)
+		p++;
+	*parent = p == NULL ? strdup(".") : strndup(copy, (size_t)(p - copy));
+	if (*name == NULL || *parent == NULL)
+		why = strerror(ENOMEM);
+	else if (strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0 ||
+		 **name == '\0')
+		why = "the directory around it has no name";
+out:
+	free(copy);
+	return why;
+}
+
+static int
+is_file(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode);
+}
+
+/* Whether BASE, which is open, is as chr-mkroot makes it; else why not. */
+static const char *
+check_base(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return strerror(errno);
+	if (st.st_uid != geteuid())
+		return "the directory around it is another user's";
+	if ((st.st_mode & 07777) != 0700)
+		return "the mode of the directory around it is not 700";
+	if (!is_file(fd, "lock"))
+		return "there is no lock beside it";
+	if (!is_file(fd, "image"))
+		return "no image is named beside it";
+	if (fstatat(fd, "root", &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISDIR(st.st_mode))
+		return "it is not a directory";
+	return NULL;
+}
+
+int
+root_open(const char *path, struct root *r, const char **why)
+{
+	char *parent = NULL, *real = NULL;
+	struct stat st;
+
+	memset(r, 0, sizeof(*r));
+	r->parentfd = r->fd = -1;
+	if (lstat(path, &st) == -1) {
+		msg_warn("%s", path);
+		return -1;
+	}
+	if ((*why = split_path(path, &parent, &r->name)) != NULL)
+		goto out;
+	r->parentfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->parentfd != -1)
+		r->fd = openat(r->parentfd, r->name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r->fd == -1) {
+		*why = errno == ELOOP || errno == ENOTDIR
+			   ? "the directory around it is a link"
+			   : strerror(errno);
+		goto out;
+	}
+	if ((*why = check_base(r->fd)) != NULL)
+		goto out;
+	if ((real = realpath(parent, NULL)) == NULL ||
+	    (r->path = fdio_fmt("%s/%s/root",
+		 strcmp(real, "/") == 0 ? "" : real, r->name)) == NULL)
+		*why = strerror(errno);
+out:
+	free(parent);
+	free(real);
+	if (*why == NULL)
+		return 0;
+	root_close(r);
+	return 1;
+}
+
+void
+root_close(struct root *r)
+{
+	if (r->fd != -1)
+		close(r->fd);
+	if (r->parentfd != -1)
+		close(r->parentfd);
+	free(r->name);
+	free(r->path);
+	memset(r, 0, sizeof(*r));
+	r->parentfd = r->fd = -1;
+}
+
+/* Whether BASE still has its name: nobody has begun to remove it. */
+static int
+is_named(const struct root *r)
+{
+	struct stat named, ours;
+
+	return fstat(r->fd, &ours) == 0 &&
+	       fstatat(r->parentfd, r->name, &named, AT_SYMLINK_NOFOLLOW) ==
+		   0 &&
+	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+/*
+ * Waits a little for who looks at the root or begins to remove it.  0 when it
+ * is gone, or the wait was long enough: then *tries is above TRIES_MAX.
+ */
+static int
+wait_named(const struct root *r, int *tries)
+{
+	const struct timespec ms = {0, 1000000};
+
+	if (!is_named(r) || ++*tries > TRIES_MAX)
+		return 0;
+	nanosleep(&ms, NULL);
+	return 1;
+}
+
+static int
+open_lock(const struct root *r)
+{
+	return openat(r->fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int
+root_hold(struct root *r)
+{
+	int fd, high, tries = 0;
+
+	if ((fd = open_lock(r)) == -1) {
+		msg_warn("%s: lock", r->path);
+		return -1;
+	}
+	while (flock(fd, LOCK_SH | LOCK_NB) == -1 && wait_named(r, &tries))
+		;
+	if (tries > TRIES_MAX || !is_named(r)) {
+		close(fd);
+		errno = EWOULDBLOCK;
+		return -1;
+	}
+	unlinkat(r->fd, "idle", 0);
+	if ((high = fcntl(fd, F_DUPFD, LOCK_FD)) == -1 &&
+	    (high = fcntl(fd, F_DUPFD, 3)) == -1)
+		msg_warn("%s: lock", r->path);
+	close(fd);
+	return high;
+}
+
+struct users {
+	char text[PIDS_SHOWN * 12 + 8];
+	size_t n;
+};
+
+static void
+add_user(void *arg, pid_t pid)
+{
+	struct users *u = arg;
+	size_t len = strlen(u->text);
+
+	if (u->n++ < PIDS_SHOWN)
+		snprintf(u->text + len, sizeof(u->text) - len, "%s%ld",
+		    len > 0 ? ", " : "", (long)pid);
+}
+
+/* Refuses what somebody uses. */
+static int
+check_unused(const struct root *r, int locked)
+{
+	struct users u = {"", 0};
+
+	if (sys_users_of(r->path, add_user, &u) == -1 && errno != ENOENT) {
+		msg_warn("%s", r->path);
+		return -1;
+	}
+	if (u.n > 0)
+		msg_warnx("%s: in use by process%s %s%s", r->path,
+		    u.n > 1 ? "es" : "", u.text,
+		    u.n > PIDS_SHOWN ? " and more" : "");
+	else if (!locked)
+		msg_warnx("%s: in use: its lock is held", r->path);
+	else
+		return 0;
+	return -1;
+}
+
+struct mounts {
+	const char *base;
+	const char *upper; /* in the options of its own overlay */
+	int own;	   /* its overlay is mounted */
+	int foreign;
+};
+
+static int
+check_mount(void *arg, const char *point, const char *type, const char *options)
+{
+	struct mounts *m = arg;
+	size_t len = strlen(m->base);
+
+	if (!m->own && strcmp(type, "overlay") == 0 &&
+	    strcmp(point + len, "/root") == 0 &&
+	    strstr(options, m->upper) != NULL) {
+		m->own = 1;
+		return 0;
+	}
+	msg_warnx("%s: %s is mounted here: unmount it first", point, type);
+	m->foreign = 1;
+	return 0;
+}
+
+int
+root_unmount(int fd, const char *path)
+{
+	struct mounts m = {path, NULL, 0, 0};
+	const char *name = strrchr(path, '/') + 1;
+	char *upper;
+	int rc;
+
+	/* it was mounted while BASE had its dot */
+	upper = fdio_fmt("/.%s/upper,", *name == '.' ? name + 1 : name);
+	if ((m.upper = upper) == NULL)
+		return -1;
+	rc = sys_mounts_below(path, check_mount, &m);
+	free(upper);
+	if (rc != 0)
+		msg_warn("%s: mounts", path);
+	if (rc != 0 || m.foreign)
+		return -1;
+	if (m.own && sys_umount(fd, "root") == -1) {
+		msg_warn("%s/root: unmount", path);
+		return -1;
+	}
+	return 0;
+}
+
+/* The same of BASE, hidden or not. */
+static int
+unmount(const struct root *r, const char *dot)
+{
+	char *base;
+	int rc;
+
+	base = fdio_fmt("%.*s%s%s",
+	    (int)(strlen(r->path) - strlen("/root") - strlen(r->name)), r->path,
+	    dot, r->name);
+	if (base == NULL)
+		return -1;
+	rc = root_unmount(r->fd, base);
+	free(base);
+	return rc;
+}
+
+/*
+ * What BASE may hold.  A directory with anything else in it is not ours,
+ * whatever its name.
+ */
+static int
+is_member(const char *name)
+{
+	static const char *const names[] = {"cmd", "entrypoint", "env", "idle",
+	    "image", "labels", "lock", "platform", "probe", "remove", "root",
+	    "stopsignal", "upper", "user", "volumes", "work", "workdir"};
+	size_t i, len, n = strlen(name);
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		len = strlen(names[i]);
+		if (strcmp(name, names[i]) == 0 ||
+		    (name[0] == '.' && n == len + 5 &&
+			strncmp(name + 1, names[i], len) == 0 &&
+			strcmp(name + 1 + len, ".new") == 0))
+			return 1;
+	}
+	return 0;
+}
+
+/* Calls fn with each name of BASE until it returns non-zero. */
+static int
+each_member(int fd, int (*fn)(void *, int, const char *), void *arg)
+{
+	struct dirent *e;
+	int rc = 0, sub;
+	DIR *d;
+
+	sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sub == -1)
+		return -1;
+	if ((d = fdopendir(sub)) == NULL) {
+		close(sub);
+		return -1;
+	}
+	while (rc == 0 && (e = readdir(d)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = fn(arg, fd, e->d_name);
+	closedir(d);
+	return rc;
+}
+
+static int
+is_foreign(void *arg, int fd, const char *name)
+{
+	(void)arg;
+	(void)fd;
+	return !is_member(name);
+}
+
+int
+root_is_rest(int fd, const char *name)
+{
+	const char *suffix;
+	struct stat st;
+
+	suffix = strrchr(name, '.');
+	return name[0] == '.' && suffix > name &&
+	       strlen(suffix) == SUFFIX_LEN && fstat(fd, &st) == 0 &&
+	       st.st_uid == geteuid() && (st.st_mode & 07777) == 0700 &&
+	       each_member(fd, is_foreign, NULL) == 0;
+}
+
+/* All but the lock, which says to the last that this is a root's. */
+static int
+remove_member(void *arg, int fd, const char *name)
+{
+	const char *path = arg;
+	char *full;
+	int rc;
+
+	if (strcmp(name, "lock") == 0)
+		return 0;
+	if ((full = fdio_fmt("%s/%s", path, name)) == NULL)
+		return -1;
+	rc = rmtree(fd, name, full);
+	free(full);
+	return rc;
+}
+
+int
+root_remove_rest(int parentfd, int fd, const char *name, const char *path)
+{
+	char *copy = strdup(path);
+	int rc;
+
+	rc = copy == NULL ? -1 : each_member(fd, remove_member, copy);
+	free(copy);
+	if (rc != 0)
+		return -1;
+	if ((unlinkat(fd, "lock", 0) == -1 && errno != ENOENT) ||
+	    (unlinkat(parentfd, name, AT_REMOVEDIR) == -1 && errno != ENOENT)) {
+		msg_warn("%s", path);
+		return -1;
+	}
+	return 0;
+}
+
+/* DIR/.NAME, for messages. */
+static char *
+hidden_path(const struct root *r)
+{
+	return fdio_fmt("%.*s.%s",
+	    (int)(strlen(r->path) - strlen("/root") - strlen(r->name)), r->path,
+	    r->name);
+}
+
+static int
+remove_base(struct root *r)
+{
+	char *hidden, *path;
+	int rc = -1;
+
+	path = hidden_path(r);
+	if ((hidden = fdio_fmt(".%s", r->name)) == NULL || path == NULL ||
+	    FAULT("root_rename") ||
+	    renameat(r->parentfd, r->name, r->parentfd, hidden) == -1)
+		msg_warn("%s", r->path);
+	else
+		rc = root_remove_rest(r->parentfd, r->fd, hidden, path);
+	free(hidden);
+	free(path);
+	return rc;
+}
+
+/*
+ * The exclusive lock: 1.  0 when the root is in use.  -1 when somebody else has
+ * removed it.
+ */
+static int
+lock_for_removal(const struct root *r, int fd)
+{
+	int tries = 0;
+
+	for (;;) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return is_named(r) ? 1 : -1;
+		if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+			return 0;
+		if (!wait_named(r, &tries))
+			return tries > TRIES_MAX ? 0 : -1;
+	}
+}
+
+int
+root_remove(struct root *r, int held)
+{
+	int fd, locked, rc;
+
+	fd = held != -1 ? held : open_lock(r);
+	if (fd == -1)
+		return is_named(r) ? msg_fail(ST_LOCAL, "%s: lock", r->path)
+				   : 0;
+	if ((locked = lock_for_removal(r, fd)) == -1)
+		rc = 0;
+	else if (check_unused(r, locked) == -1 || unmount(r, "") == -1)
+		rc = -1;
+	else
+		rc = remove_base(r);
+	if (held == -1)
+		close(fd);
+	return rc == -1 ? ST_LOCAL : 0;
+}
+
+static int
+make_lock(const struct root *r)
+{
+	int fd;
+
+	fd = openat(r->fd, "lock",
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* BASE, its lock and root/ in the directory at the canonical path dir. */
+static int
+make_base(const char *dir, const char *prefix, struct root *r, int *lock)
+{
+	const char *slash = strcmp(dir, "/") == 0 ? "" : "/";
+	char *base;
+	int e;
+
+	if ((base = fdio_fmt("%s%s.%s.XXXXXX", dir, slash, prefix)) == NULL)
+		return -1;
+	if (FAULT("root_mkdir") || mkdtemp(base) == NULL) {
+		free(base);
+		return -1;
+	}
+	r->name = strdup(base + strlen(dir) + strlen(slash) + 1);
+	if (r->name != NULL)
+		r->path = fdio_fmt("%s%s%s/root", dir, slash, r->name);
+	r->fd = open(base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r->path != NULL && r->fd != -1 && sys_clear_acl(r->fd) == 0 &&
+	    fchmod(r->fd, 0700) == 0 && (*lock = make_lock(r)) != -1 &&
+	    !FAULT("root_mkdir") && mkdirat(r->fd, "root", 0755) == 0) {
+		free(base);
+		return 0;
+	}
+	e = errno;
+	if (*lock != -1) {
+		unlinkat(r->fd, "lock", 0);
+		close(*lock);
+		*lock = -1;
+	}
+	rmdir(base);
+	free(base);
+	if (r->fd != -1)
+		close(r->fd);
+	r->fd = -1;
+	free(r->name);
+	free(r->path);
+	r->name = r->path = NULL;
+	errno = e;
+	return -1;
+}
+
+int
+root_make(const char *dir, const char *prefix, struct root *r, int *lock)
+{
+	char *real;
+	int races = 0, rc = -1;
+
+	memset(r, 0, sizeof(*r));
+	r->parentfd = r->fd = *lock = -1;
+	if ((real = realpath(dir, NULL)) != NULL)
+		r->parentfd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* a collector may take away what has no lock yet */
+	if (r->parentfd != -1)
+		do
+			rc = make_base(real, prefix, r, lock);
+		while (rc == -1 && ++races < RACES_MAX &&
+		       (errno == ENOENT || errno == EWOULDBLOCK));
+	free(real);
+	if (rc == 0)
+		return 0;
+	msg_warn("%s", dir);
+	root_close(r);
+	return -1;
+}
+
+int
+root_publish(struct root *r)
+{
+	char *hidden;
+	int rc = -1;
+
+	if ((hidden = fdio_fmt(".%s", r->name)) == NULL ||
+	    FAULT("root_publish") ||
+	    renameat(r->parentfd, hidden, r->parentfd, r->name) == -1)
+		msg_warn("%s", r->path);
+	else
+		rc = 0;
+	free(hidden);
+	return rc;
+}
+
+void
+root_discard(struct root *r)
+{
+	char *hidden, *path = hidden_path(r);
+
+	if ((hidden = fdio_fmt(".%s", r->name)) != NULL && path != NULL) {
+		renameat(r->parentfd, r->name, r->parentfd, hidden);
+		unmount(r, ".");
+		root_remove_rest(r->parentfd, r->fd, hidden, path);
+	}
+	free(hidden);
+	free(path);
+}

@@ -1,0 +1,68 @@
+/* See LICENSE. */
+#ifndef ROOT_H
+#define ROOT_H
+
+#include <stddef.h>
+
+/*
+ * Roots that chr-mkroot made (chr-store(5), ROOTS): BASE is mode 0700 and
+ * holds root/, lock, image, idle, remove and the image's configuration files.
+ * The user sees BASE/root.
+ */
+struct root {
+	int parentfd; /* the directory that holds BASE */
+	int fd;	      /* BASE */
+	char *name;   /* last component of BASE */
+	char *path;   /* absolute, BASE/root: for messages and products */
+};
+
+/*
+ * Opens the root at path.  0; 1 when chr-mkroot did not make it (silent, *why
+ * says what is missing); -1 after a message, errno ENOENT when it is not
+ * there.
+ */
+int root_open(const char *path, struct root *, const char **why);
+void root_close(struct root *);
+
+/*
+ * Makes DIR/.PREFIX.XXXXXX (0700) with its lock, held, and an empty root/: 0,
+ * or -1 after a message.  *lock is the descriptor to be closed when done.
+ */
+int root_make(const char *dir, const char *prefix, struct root *, int *lock);
+/* Gives the finished root its name.  -1 after a message. */
+int root_publish(struct root *);
+/* Removes what root_make made, published or not. */
+void root_discard(struct root *);
+
+/*
+ * The shared lock that marks the root in use: a descriptor, not close-on-exec
+ * and high, to be inherited by the command.  Drops the idle mark.  -1 after a
+ * message; -1 and EWOULDBLOCK (silent) when it is being removed.
+ */
+int root_hold(struct root *);
+
+/*
+ * Unmounts the root's own overlay from BASE, which fd is and path names; any
+ * other mount below is refused.  0, or -1 after messages.
+ */
+int root_unmount(int fd, const char *path);
+
+/*
+ * Whether a directory, of this name, is what an interrupted making or removal
+ * of a root left: by its dot, its owner and mode, and what is in it.
+ */
+int root_is_rest(int fd, const char *name);
+/*
+ * Removes such a directory, its lock last.  path is for messages.  0 or -1
+ * after messages.
+ */
+int root_remove_rest(int parentfd, int fd, const char *name, const char *path);
+
+/*
+ * Removes it: refuses when in use (unless `held' is the caller's own lock, else
+ * -1) and when anything but its own overlay is mounted below it.  Resumable by
+ * chr-rm -g.  0, or ST_LOCAL after messages.
+ */
+int root_remove(struct root *, int held);
+
+#endif

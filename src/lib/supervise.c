@@ -1,0 +1,390 @@
+/* See LICENSE. */
+#include "supervise.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "msg.h"
+#include "sys.h"
+
+#define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
+#define GIVE_UP_MS 10000
+#define POLL_MAX_MS 100
+
+static const struct {
+	const char *name;
+	int sig;
+} names[] = {
+    {"HUP", SIGHUP},
+    {"INT", SIGINT},
+    {"QUIT", SIGQUIT},
+    {"ABRT", SIGABRT},
+    {"KILL", SIGKILL},
+    {"USR1", SIGUSR1},
+    {"USR2", SIGUSR2},
+    {"PIPE", SIGPIPE},
+    {"ALRM", SIGALRM},
+    {"TERM", SIGTERM},
+    {"CONT", SIGCONT},
+    {"STOP", SIGSTOP},
+    {"TSTP", SIGTSTP},
+    {"TTIN", SIGTTIN},
+    {"TTOU", SIGTTOU},
+    {"URG", SIGURG},
+    {"XCPU", SIGXCPU},
+    {"XFSZ", SIGXFSZ},
+    {"VTALRM", SIGVTALRM},
+    {"PROF", SIGPROF},
+    {"WINCH", SIGWINCH},
+    {"IO", SIGIO},
+#ifdef SIGPWR
+    {"PWR", SIGPWR},
+#endif
+};
+
+/* Left to what they do by default: errors, stops for want of a terminal. */
+static const int not_ours[] = {SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGILL,
+    SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
+
+static volatile sig_atomic_t child;   /* 0 when there is none */
+static volatile sig_atomic_t stopped; /* the child, as far as is known */
+static volatile sig_atomic_t term_as;
+static pid_t parent;
+
+static struct sigaction old_action[NSIG];
+static sigset_t changed, old_mask;
+
+static int
+realtime_signal(const char *s)
+{
+#if defined(SIGRTMIN) && defined(SIGRTMAX)
+	int base = strncasecmp(s, "RTMIN", 5) == 0 ? SIGRTMIN : SIGRTMAX;
+	int sign = base == SIGRTMIN ? 1 : -1;
+	long n = 0;
+	char *end;
+
+	s += 5;
+	if (*s != '\0') {
+		if (*s != (sign > 0 ? '+' : '-') ||
+		    !isdigit((unsigned char)s[1]))
+			return -1;
+		n = strtol(s + 1, &end, 10);
+		if (*end != '\0' || n > SIGRTMAX - SIGRTMIN)
+			return -1;
+	}
+	return base + sign * (int)n;
+#else
+	(void)s;
+	return -1;
+#endif
+}
+
+int
+supervise_signal(const char *name)
+{
+	size_t i;
+	long n;
+	char *end;
+
+	if (isdigit((unsigned char)*name)) {
+		n = strtol(name, &end, 10);
+		return *end == '\0' && n > 0 && n < NSIG ? (int)n : -1;
+	}
+	if (strncasecmp(name, "SIG", 3) == 0)
+		name += 3;
+	if (strncasecmp(name, "RTMIN", 5) == 0 ||
+	    strncasecmp(name, "RTMAX", 5) == 0)
+		return realtime_signal(name);
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcasecmp(names[i].name, name) == 0)
+			return names[i].sig;
+	return -1;
+}
+
+/* --- handlers --- */
+
+/*
+ * kill(2) and the like, not the terminal; and not this process or the command
+ * itself, as by kill(0, sig).
+ */
+static int
+was_sent(const siginfo_t *si)
+{
+	return (si->si_code <= 0 || si->si_code == SI_USER ||
+		   si->si_code == SI_QUEUE) &&
+	       si->si_pid != child && si->si_pid != parent;
+}
+
+static void
+forward(int sig, siginfo_t *si, void *context)
+{
+	int e = errno;
+
+	(void)context;
+	if (child > 0 && was_sent(si))
+		kill((pid_t)child, sig == SIGTERM ? (int)term_as : sig);
+	errno = e;
+}
+
+/* SIGCONT: a shell's fg sends it to both, kill(1) to this process alone. */
+static void
+resume(int sig)
+{
+	int e = errno;
+	siginfo_t si;
+
+	if (child > 0 && stopped) {
+		stopped = 0;
+		/* not waitpid(2), which would reap it if it has ended */
+		memset(&si, 0, sizeof(si));
+		if (waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG) ==
+			-1 ||
+		    si.si_pid != child)
+			kill((pid_t)child, sig);
+	}
+	errno = e;
+}
+
+static int
+is_ours(int sig)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(not_ours) / sizeof(*not_ours); i++)
+		if (not_ours[i] == sig)
+			return 0;
+	return 1;
+}
+
+static void
+catch_signals(void)
+{
+	struct sigaction sa;
+	int sig;
+
+	sigemptyset(&changed);
+	for (sig = 1; sig < NSIG; sig++) {
+		memset(&sa, 0, sizeof(sa));
+		sigfillset(&sa.sa_mask);
+		sa.sa_flags = SA_RESTART;
+		if (sig == SIGCHLD)
+			sa.sa_handler = SIG_DFL;
+		else if (sig == SIGCONT)
+			sa.sa_handler = resume;
+		else {
+			sa.sa_sigaction = forward;
+			sa.sa_flags |= SA_SIGINFO;
+		}
+		if (is_ours(sig) && sigaction(sig, &sa, &old_action[sig]) == 0)
+			sigaddset(&changed, sig);
+	}
+}
+
+static void
+restore_signals(void)
+{
+	int sig;
+
+	for (sig = 1; sig < NSIG; sig++)
+		if (sigismember(&changed, sig) == 1)
+			sigaction(sig, &old_action[sig], NULL);
+	sigprocmask(SIG_SETMASK, &old_mask, NULL);
+}
+
+/* --- the command --- */
+
+pid_t
+supervise_fork(int term)
+{
+	sigset_t all, none;
+	pid_t pid;
+
+	if (sys_adopt_orphans() == -1)
+		return msg_fail(-1, "subreaper");
+	sigfillset(&all);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &all, &old_mask);
+	term_as = term;
+	parent = getpid();
+	catch_signals();
+	if ((pid = fork()) == 0) {
+		restore_signals();
+		return 0;
+	}
+	if (pid == -1) {
+		restore_signals();
+		return msg_fail(-1, "fork");
+	}
+	child = pid;
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	return pid;
+}
+
+int
+supervise_bind(void)
+{
+	if (sys_die_with_parent() == -1)
+		return msg_fail(-1, "parent death signal");
+	if (getppid() != parent)
+		return msg_failx(-1, "parent ended");
+	return 0;
+}
+
+/*
+ * Stops as the command has.  By SIGTSTP, which does nothing in a process group
+ * that no shell looks after.
+ */
+static void
+stop_too(void)
+{
+	struct sigaction sa, old;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = SIG_DFL;
+	stopped = 1;
+	sigaction(SIGTSTP, &sa, &old);
+	raise(SIGTSTP);
+	sigaction(SIGTSTP, &old, NULL);
+}
+
+int
+supervise_wait(void)
+{
+	siginfo_t si;
+	sigset_t all, none;
+	pid_t pid;
+	int status = 0;
+
+	sigfillset(&all);
+	sigemptyset(&none);
+	for (;;) {
+		if (waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WNOWAIT) == -1) {
+			if (errno == EINTR)
+				continue;
+			msg_warn("wait");
+			child = 0;
+			return 125 << 8;
+		}
+		/* once reaped, its number may be another process's */
+		sigprocmask(SIG_SETMASK, &all, NULL);
+		pid = waitpid(si.si_pid, &status, WNOHANG | WUNTRACED);
+		if (pid == child && !WIFSTOPPED(status))
+			child = 0;
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		if (child == 0)
+			return status;
+		if (pid == child)
+			stop_too();
+	}
+}
+
+/* --- what it left behind --- */
+
+struct hunt {
+	int kill; /* SIGTERM has had its time */
+	size_t found;
+	pid_t told[256]; /* who got SIGTERM */
+	size_t ntold;
+};
+
+static int
+was_told(const struct hunt *h, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < h->ntold; i++)
+		if (h->told[i] == pid)
+			return 1;
+	return 0;
+}
+
+static void
+end_leftover(void *arg, pid_t pid)
+{
+	struct hunt *h = arg;
+	siginfo_t si;
+
+	/* only a child: its number stays its own until it is waited for */
+	memset(&si, 0, sizeof(si));
+	if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == -1 ||
+	    si.si_pid == pid)
+		return;
+	h->found++;
+	if (h->kill)
+		kill(pid, SIGKILL);
+	else if (h->ntold < sizeof(h->told) / sizeof(*h->told) &&
+		 !was_told(h, pid)) {
+		h->told[h->ntold++] = pid;
+		kill(pid, SIGTERM);
+		kill(pid, SIGCONT);
+	}
+}
+
+static void
+sleep_ms(long ms)
+{
+	struct timespec ts = {
+	    .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
+static long
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+supervise_leftovers(const char *path)
+{
+	struct hunt h = {0};
+	long start = now_ms(), ms = 1;
+	pid_t pid;
+
+	for (;; ms = ms * 2 < POLL_MAX_MS ? ms * 2 : POLL_MAX_MS) {
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			continue;
+		if (pid == -1)
+			return;
+		h.kill = now_ms() - start >= GRACE_MS;
+		h.found = 0;
+		if (sys_users_of(path, end_leftover, &h) != 0 || h.found == 0)
+			return;
+		if (now_ms() - start >= GIVE_UP_MS) {
+			msg_warnx("%s: a process cannot be killed", path);
+			return;
+		}
+		sleep_ms(ms);
+	}
+}
+
+void
+supervise_die(int sig)
+{
+	struct rlimit none = {0, 0};
+	struct sigaction sa;
+	sigset_t set;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = SIG_DFL;
+	setrlimit(RLIMIT_CORE, &none);
+	if (sig != SIGKILL)
+		sigaction(sig, &sa, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}

@@ -1,0 +1,45 @@
+/* See LICENSE. */
+#ifndef SUPERVISE_H
+#define SUPERVISE_H
+
+#include <sys/types.h>
+
+/*
+ * A parent that stays beside its command: chr-exec -r.  There is one command
+ * at a time.
+ */
+
+/*
+ * The number of a signal as an image names it (SIGQUIT, QUIT, 3, RTMIN+3); -1
+ * when there is none.  Silent.
+ */
+int supervise_signal(const char *name);
+
+/*
+ * As fork(2).  From then on the parent passes on to the child every signal
+ * that a process sent it; a terminal's signals reach the child anyway, which
+ * stays in the process group.  SIGTERM is passed on as the signal term.
+ * Descendants that lose their parent become children of this process.  The
+ * child has the signals as they were before.  -1 after a message.
+ */
+pid_t supervise_fork(int term);
+
+/* In the child: to die when the parent does.  -1 after a message. */
+int supervise_bind(void);
+
+/*
+ * Waits for the child to end; stops as long as it is stopped.  Its status as
+ * of waitpid(2).
+ */
+int supervise_wait(void);
+
+/*
+ * Ends those of this process's children that are in the root at path
+ * (absolute, canonical): SIGTERM, after two seconds SIGKILL.
+ */
+void supervise_leftovers(const char *path);
+
+/* Dies of the signal without a core file; returns when that did not do. */
+void supervise_die(int sig);
+
+#endif

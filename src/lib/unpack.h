@@ -1,0 +1,42 @@
+/* See LICENSE. */
+#ifndef UNPACK_H
+#define UNPACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ref.h"
+
+/*
+ * Makes the tree of an image from its layers, in a child process, so that one
+ * layer unpacks while others are still on their way.  Rules: chr-store(5),
+ * UNPACKING.
+ */
+struct unpack;
+
+struct unpack_job {
+	const char *name; /* of the image, for messages */
+	int dirfd;	  /* where "root" is made */
+	size_t nlayers;
+	const char (*diffids)[DIGEST_MAX]; /* nlayers of them, bottom first */
+	/* Opens the blob of layer i; called in the child.  -1 after message. */
+	int (*open)(void *, size_t i);
+	const char *(*digest)(void *, size_t i); /* for messages */
+	void *arg;
+};
+
+struct unpack *unpack_start(const struct unpack_job *);
+/* Layer i is verified and can be opened; any order. */
+int unpack_ready(struct unpack *, size_t i);
+/* What the finished tree holds. */
+struct unpack_stats {
+	uint64_t bytes;	  /* of file data, hardlinks counted once */
+	uint64_t entries; /* inodes: what a copy of the tree will need */
+};
+
+/* Waits for the child; frees.  0 and the stats, or status. */
+int unpack_finish(struct unpack *, struct unpack_stats *);
+/* Ends the child; frees.  The tree is the caller's to remove. */
+void unpack_abort(struct unpack *);
+
+#endif

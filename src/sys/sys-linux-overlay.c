@@ -1,0 +1,57 @@
+/* See LICENSE. */
+#include "sys.h"
+
+#include <sys/mount.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* mount(2) knows paths only: for the directory fd the path is ".". */
+static int
+enter(int fd)
+{
+	int back;
+
+	if ((back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return -1;
+	if (fchdir(fd) == -1) {
+		close(back);
+		return -1;
+	}
+	return back;
+}
+
+static int
+leave(int back, int rc)
+{
+	int e = errno;
+
+	if (fchdir(back) == -1 && rc == 0) {
+		rc = -1;
+		e = errno;
+	}
+	close(back);
+	errno = e;
+	return rc;
+}
+
+int
+sys_mount_overlay(int targetfd, const char *options)
+{
+	int back;
+
+	if ((back = enter(targetfd)) == -1)
+		return -1;
+	return leave(back, mount("overlay", ".", "overlay", 0, options));
+}
+
+int
+sys_umount(int dirfd, const char *name)
+{
+	int back;
+
+	if ((back = enter(dirfd)) == -1)
+		return -1;
+	return leave(back, umount2(name, UMOUNT_NOFOLLOW));
+}

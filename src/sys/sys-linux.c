@@ -1,0 +1,140 @@
+/* See LICENSE. */
+#include "sys.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* openat2(2), Linux 5.6. */
+int
+sys_open_in_root(int rootfd, const char *path, int flags)
+{
+	struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC),
+	    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	long fd;
+
+	do
+		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
+	while (fd == -1 && (errno == EAGAIN || errno == EINTR));
+	return (int)fd;
+}
+
+/*
+ * The path of name below dirfd for the calls on extended attributes, which
+ * know no directory descriptors.  /proc/self/fd/N is followed, name is not.
+ */
+static int
+proc_path(char *path, size_t size, int dirfd, const char *name)
+{
+	int n;
+
+	n = snprintf(path, size, "/proc/self/fd/%d%s%s", dirfd,
+	    *name != '\0' ? "/" : "", name);
+	if (n > 0 && (size_t)n < size)
+		return 0;
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+#define PROC_PATH_MAX 320
+
+ssize_t
+sys_xattr_list(int dirfd, const char *name, char *list, size_t size)
+{
+	char path[PROC_PATH_MAX];
+
+	if (*name == '\0')
+		return flistxattr(dirfd, list, size);
+	if (proc_path(path, sizeof(path), dirfd, name) == -1)
+		return -1;
+	return llistxattr(path, list, size);
+}
+
+ssize_t
+sys_xattr_get(
+    int dirfd, const char *name, const char *attr, void *value, size_t size)
+{
+	char path[PROC_PATH_MAX];
+
+	if (*name == '\0')
+		return fgetxattr(dirfd, attr, value, size);
+	if (proc_path(path, sizeof(path), dirfd, name) == -1)
+		return -1;
+	return lgetxattr(path, attr, value, size);
+}
+
+int
+sys_xattr_set(int dirfd, const char *name, const char *attr, const void *value,
+    size_t size)
+{
+	char path[PROC_PATH_MAX];
+
+	if (*name == '\0')
+		return fsetxattr(dirfd, attr, value, size, 0);
+	if (proc_path(path, sizeof(path), dirfd, name) == -1)
+		return -1;
+	return lsetxattr(path, attr, value, size, 0);
+}
+
+int
+sys_xattr_remove(int dirfd, const char *name, const char *attr)
+{
+	char path[PROC_PATH_MAX];
+
+	if (*name == '\0')
+		return fremovexattr(dirfd, attr);
+	if (proc_path(path, sizeof(path), dirfd, name) == -1)
+		return -1;
+	return lremovexattr(path, attr);
+}
+
+int
+sys_clear_acl(int fd)
+{
+	static const char *const attrs[] = {
+	    "system.posix_acl_access", "system.posix_acl_default"};
+	size_t i;
+
+	for (i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++)
+		if (fremovexattr(fd, attrs[i]) == -1 && errno != ENODATA &&
+		    errno != ENOTSUP)
+			return -1;
+	return 0;
+}
+
+int
+sys_sync_fs(int fd)
+{
+	return syncfs(fd);
+}
+
+int
+sys_close_from(int lowest)
+{
+	if (close_range((unsigned)lowest, ~0U, 0) == 0)
+		return 0;
+	for (; lowest < 65536; lowest++)
+		if (close(lowest) == -1 && errno != EBADF)
+			return -1;
+	return 0;
+}
+
+void
+sys_widen_pipe(int fd, int size)
+{
+	fcntl(fd, F_SETPIPE_SZ, size);
+}
+
+int
+sys_no_new_privs(void)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}

@@ -1,0 +1,80 @@
+/* See LICENSE. */
+#include "sys.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+int
+sys_term_width(int fd)
+{
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+sys_close_dirs(int lowest)
+{
+	long end = sysconf(_SC_OPEN_MAX);
+	struct stat st;
+	int fd;
+
+	for (fd = lowest; fd < end; fd++)
+		if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+			close(fd);
+	return 0;
+}
+
+int
+sys_adopt_orphans(void)
+{
+	return 1;
+}
+
+int
+sys_fs_flags(const char *path)
+{
+	(void)path;
+	return 0;
+}
+
+int
+sys_mount_private(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+sys_mount_proc(int fd)
+{
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+sys_mount_sys(int fd)
+{
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+sys_mount_dev(int fd)
+{
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+sys_mount_bind(int srcfd, int dstfd, int ro)
+{
+	(void)srcfd;
+	(void)dstfd;
+	(void)ro;
+	errno = ENOSYS;
+	return -1;
+}

@@ -1,0 +1,187 @@
+/* See LICENSE. */
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINKS_MAX 40 /* as Linux has it */
+
+struct walk {
+	int rootfd;
+	struct stat root;
+	int fd;	    /* where the walk is */
+	char *path; /* what is left of the path, and all of it */
+	char *rest;
+	unsigned links;
+	sys_missing *missing;
+	void *arg;
+};
+
+/* Goes on from fd, or fails with it. */
+static int
+enter(struct walk *w, int fd)
+{
+	if (fd == -1)
+		return -1;
+	close(w->fd);
+	w->fd = fd;
+	return 0;
+}
+
+static int
+enter_root(struct walk *w)
+{
+	return enter(
+	    w, openat(w->rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int
+go_up(struct walk *w)
+{
+	struct stat st;
+
+	if (fstat(w->fd, &st) == -1)
+		return -1;
+	if (st.st_dev == w->root.st_dev && st.st_ino == w->root.st_ino)
+		return 0;
+	return enter(
+	    w, openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+/* Puts the target of a link in front of the rest. */
+static int
+follow(struct walk *w, const char *target)
+{
+	size_t len = strlen(target), rest = strlen(w->rest);
+	char *p;
+
+	if (++w->links > LINKS_MAX) {
+		errno = ELOOP;
+		return -1;
+	}
+	if ((p = malloc(len + rest + 2)) == NULL)
+		return -1;
+	memcpy(p, target, len);
+	p[len] = '/';
+	memcpy(p + len + 1, w->rest, rest + 1);
+	/* no slash that was not there: it would ask for a directory */
+	if (rest == 0)
+		p[len] = '\0';
+	free(w->path);
+	w->path = w->rest = p;
+	return *target == '/' ? enter_root(w) : 0;
+}
+
+/* Goes into the directory name; 1 when it was a link, now to be walked. */
+static int
+go_down(struct walk *w, const char *name)
+{
+	char target[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	n = readlinkat(w->fd, name, target, sizeof(target) - 1);
+	if (n >= 0) {
+		target[n] = '\0';
+		return follow(w, target) == -1 ? -1 : 1;
+	}
+	fd = openat(
+	    w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR) &&
+	    w->missing != NULL && w->missing(w->arg, w->fd, name) == 0)
+		fd = openat(w->fd, name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return enter(w, fd);
+}
+
+/* Cuts the next name off the rest; NULL at the end, with errno 0 or not. */
+static const char *
+next_name(struct walk *w, char name[NAME_MAX + 1])
+{
+	size_t n;
+
+	errno = 0;
+	w->rest += strspn(w->rest, "/");
+	n = strcspn(w->rest, "/");
+	if (n == 0)
+		return NULL;
+	if (n > NAME_MAX) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	memcpy(name, w->rest, n);
+	name[n] = '\0';
+	w->rest += n;
+	return name;
+}
+
+/* The last name: 0 when it was a link, and the walk goes on. */
+static int
+open_last(struct walk *w, const char *name, int flags, int *fd)
+{
+	char target[PATH_MAX];
+	ssize_t n;
+
+	if ((flags & O_NOFOLLOW) == 0 &&
+	    (n = readlinkat(w->fd, name, target, sizeof(target) - 1)) >= 0) {
+		target[n] = '\0';
+		return follow(w, target);
+	}
+	*fd = openat(w->fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	return *fd == -1 ? -1 : 1;
+}
+
+static int
+walk(struct walk *w, int flags)
+{
+	char name[NAME_MAX + 1];
+	int fd = -1, rc;
+
+	while (next_name(w, name) != NULL) {
+		if (strcmp(name, ".") == 0)
+			rc = 0;
+		else if (strcmp(name, "..") == 0)
+			rc = go_up(w);
+		else if (*w->rest != '\0' || w->missing != NULL)
+			rc = go_down(w, name);
+		else if ((rc = open_last(w, name, flags, &fd)) == 1)
+			return fd;
+		if (rc == -1)
+			return -1;
+	}
+	return errno == 0 ? openat(w->fd, ".", flags | O_CLOEXEC) : -1;
+}
+
+int
+sys_walk_in_root(
+    int rootfd, const char *path, int flags, sys_missing *missing, void *arg)
+{
+	struct walk w = {
+	    .rootfd = rootfd, .fd = -1, .missing = missing, .arg = arg};
+	int e, fd = -1;
+
+	if (*path == '\0') {
+		errno = ENOENT;
+		return -1;
+	}
+	if (strlen(path) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if ((w.path = strdup(path)) == NULL)
+		return -1;
+	w.rest = w.path;
+	w.fd = openat(rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w.fd != -1 && fstat(rootfd, &w.root) == 0)
+		fd = walk(&w, flags);
+	e = errno;
+	if (w.fd != -1)
+		close(w.fd);
+	free(w.path);
+	errno = e;
+	return fd;
+}

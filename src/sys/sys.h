@@ -1,0 +1,138 @@
+/* See LICENSE. */
+#ifndef SYS_H
+#define SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/*
+ * The operating system beyond POSIX.  sys-linux*.c or sys-posix.c, chosen by
+ * the Makefile, implement all of it; nothing else names an operating system.
+ * All functions are silent: -1 and errno.  ENOSYS: not on this system.
+ */
+
+/*
+ * Opens path with rootfd as "/": links, absolute or with "..", stay inside.
+ * Never creates.  O_CLOEXEC is added.  With O_NOFOLLOW the last component is
+ * not followed.  The names of rootfd's tree may be hostile, its owner is not.
+ */
+int sys_open_in_root(int rootfd, const char *path, int flags);
+
+/*
+ * The same, name by name in user space.  With `missing', what the path names is
+ * to be a directory, and so is each name before it: missing(arg, dirfd, name)
+ * makes one that is not there or is something else; 0, or -1 and errno.
+ */
+typedef int sys_missing(void *, int dirfd, const char *name);
+int sys_walk_in_root(
+    int rootfd, const char *path, int flags, sys_missing *, void *arg);
+
+/*
+ * Opens the directory `name' (one component) below dirfd for reading, to empty
+ * it: ELOOP or ENOTDIR for a link or file, EXDEV for a mount point.
+ */
+int sys_open_subdir(int dirfd, const char *name);
+
+/* Whether the directory fd is the root of a mount: 1, 0, -1. */
+int sys_is_mount(int fd);
+
+/*
+ * Extended attributes of name below dirfd, or of dirfd itself when name is "".
+ * The last component is not followed.  list and get return sizes, as
+ * llistxattr(2) and lgetxattr(2) do.
+ */
+ssize_t sys_xattr_list(int dirfd, const char *name, char *, size_t);
+ssize_t sys_xattr_get(
+    int dirfd, const char *name, const char *attr, void *, size_t);
+int sys_xattr_set(
+    int dirfd, const char *name, const char *attr, const void *, size_t);
+int sys_xattr_remove(int dirfd, const char *name, const char *attr);
+
+/* Takes away what a directory would hand down to what is made in it. */
+int sys_clear_acl(int fd);
+
+/*
+ * Copies the file in, whose status is given, to the empty file out: shares the
+ * blocks where the file system can, keeps holes.
+ */
+int sys_copy_data(int in, int out, const struct stat *);
+/* Only shares the blocks. */
+int sys_share_data(int in, int out);
+
+/* Whether name below dirfd is marked immutable or append-only: 1 or 0. */
+int sys_is_immutable(int dirfd, const char *name);
+
+/* The number of the device that /dev/name should be. */
+int sys_device(const char *name, dev_t *);
+
+/* Writes the file system of fd to its disk. */
+int sys_sync_fs(int fd);
+
+/* Processors that this process may use, at least 1. */
+unsigned sys_ncpu(void);
+
+/* Closes every descriptor from lowest on. */
+int sys_close_from(int lowest);
+
+/* Lets a pipe hold so many bytes, if it may. */
+void sys_widen_pipe(int fd, int size);
+
+/* Closes every descriptor from lowest on that is a directory. */
+int sys_close_dirs(int lowest);
+
+/* Orphaned descendants become children of this process.  0; 1 where the system
+ * cannot. */
+int sys_adopt_orphans(void);
+
+/* How the file system of path is mounted, or -1. */
+#define SYS_FS_NOEXEC 1
+#define SYS_FS_NODEV 2
+int sys_fs_flags(const char *path);
+
+/*
+ * From here on this process may only read, write, allocate and exit.  0; 1
+ * where the system cannot.
+ */
+int sys_confine(void);
+
+/* Exec gains no privilege from now on.  0; 1 where the system cannot. */
+int sys_no_new_privs(void);
+
+/* Ends this process by SIGKILL when its parent ends. */
+int sys_die_with_parent(void);
+
+/*
+ * Calls fn(arg, pid) for each process whose root or current directory is at or
+ * below the directory whose path (absolute, canonical) is given, or inside the
+ * file system mounted there.  0; 1 where the system cannot tell; -1.
+ */
+int sys_users_of(const char *path, void (*fn)(void *, pid_t), void *);
+
+/*
+ * Calls fn(arg, mount point, file system type, options of the super block) for
+ * each mount at or below path.  Returns fn's first non-zero value, or 0.
+ */
+int sys_mounts_below(const char *path,
+    int (*fn)(void *, const char *, const char *, const char *), void *);
+
+/* Mounts an overlay at target; options as mount(8) would give them. */
+int sys_mount_overlay(int targetfd, const char *options);
+/* Unmounts name below dirfd; never follows a link. */
+int sys_umount(int dirfd, const char *name);
+
+/* A private mount namespace: nothing mounted here is seen outside. */
+int sys_mount_private(void);
+/* Mounts proc, sys (read-only) or a minimal dev on the directory fd. */
+int sys_mount_proc(int fd);
+int sys_mount_sys(int fd);
+int sys_mount_dev(int fd);
+/* Binds what srcfd is, with all below it, at dstfd; ro is read-only all the
+ * way down. */
+int sys_mount_bind(int srcfd, int dstfd, int ro);
+
+/* Columns of the terminal fd. */
+int sys_term_width(int fd);
+
+#endif

@@ -1,0 +1,257 @@
+#!/usr/bin/env bats
+# See LICENSE.
+# Images that come as files and streams.
+
+load helper
+
+# The tree of the image that a pinned name stands for.
+tree() {
+	printf '%s/images/%s/root\n' "$CHR_STORE" "${1##*sha256:}"
+}
+
+# Pulls; the product is one pinned name, left in $pinned.
+pull() {
+	run_ok chr-pull "$@"
+	[[ $output =~ ^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$ ]] || fail "$output"
+	pinned=$output
+}
+
+small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
+
+@test "docker save before version 25" {
+	mkimage -n red/is:7 img.tar "$small" 'file second'
+	pull ./img.tar
+	[ "${pinned%@*}" = docker.io/red/is ]
+	[ "$(cat "$(tree "$pinned")/etc/name")" = small ]
+	[ -f "$(tree "$pinned")/second" ]
+	[ "$(readlink "$CHR_STORE/names/docker.io/red/is:7")" = \
+	    ../../../images/"${pinned##*:}" ]
+	[ -L "$CHR_STORE/names/docker.io/red/is@${pinned##*@}" ]
+}
+
+@test "the same archive has the same digest each time" {
+	mkimage -n a/b img.tar "$small"
+	pull ./img.tar
+	first=$pinned
+	CHR_STORE=$T/other pull ./img.tar
+	[ "$pinned" = "$first" ]
+}
+
+@test "OCI layout: a directory, a tar, standard input" {
+	digest=$(mkimage -f oci -n reg.example/a/b:1 layout "$small")
+	mkimage -f ocitar -n reg.example/a/b:1 layout.tar "$small"
+	for source in ./layout "$T/layout" ./layout.tar; do
+		rm -rf "$CHR_STORE"
+		pull "$source"
+		[ "$pinned" = "reg.example/a/b@$digest" ]
+	done
+	rm -rf "$CHR_STORE"
+	run_ok chr-pull - <layout.tar
+	[ "$output" = "reg.example/a/b@$digest" ]
+	rm -rf "$CHR_STORE"
+	cat layout.tar | (run_ok chr-pull - && [ "$output" = "reg.example/a/b@$digest" ])
+}
+
+@test "a tree: docker export" {
+	mkimage -f rootfs tree.tar "$small"
+	pull -t web ./tree.tar
+	[ "${pinned%@*}" = docker.io/library/web ]
+	[ "$(cat "$(tree "$pinned")/etc/name")" = small ]
+	run_ok chr-pull -t web - <tree.tar
+	[ "$output" = "$pinned" ]
+	cat tree.tar | (rm -rf "$CHR_STORE"; run_ok chr-pull -t web - &&
+	    [ "$output" = "$pinned" ])
+}
+
+@test "a tree that owns a manifest.json and an index.json" {
+	mkimage -f rootfs tree.tar 'file manifest.json 644 [{"a":1}]; file index.json 644 {}'
+	pull -t web ./tree.tar
+	[ "$(cat "$(tree "$pinned")/manifest.json")" = '[{"a":1}]' ]
+}
+
+@test "archives compressed with gzip, zstd, xz, bzip2" {
+	need zstd xz bzip2
+	mkimage -n a/b img.tar "$small"
+	pull ./img.tar
+	first=$pinned
+	for c in gzip zstd xz bzip2; do
+		$c -c <img.tar >img.$c
+		rm -rf "$CHR_STORE"
+		pull ./img.$c
+		[ "$pinned" = "$first" ]
+		rm -rf "$CHR_STORE"
+		run_ok chr-pull - <img.$c
+		[ "$output" = "$first" ]
+	done
+	mkimage -f rootfs tree.tar "$small"
+	for c in gzip zstd xz bzip2; do
+		$c -c <tree.tar >tree.$c
+		pull -t web ./tree.$c
+		[ "$(cat "$(tree "$pinned")/etc/name")" = small ]
+	done
+}
+
+@test "an image without a name wants -t" {
+	mkimage -n '' img.tar "$small"
+	run_err 2 "chr-pull: ./img.tar: the image has no name: give it one with -t" \
+	    chr-pull ./img.tar
+	pull -t ghcr.io/x/y:1 ./img.tar
+	[ "${pinned%@*}" = ghcr.io/x/y ]
+	mkimage -f oci -n 1.0 layout "$small"
+	run_err 2 "chr-pull: ./layout: the image has no name: give it one with -t" \
+	    chr-pull ./layout
+}
+
+@test "several images in one archive" {
+	mkimage -f oci -n a/one:1 layout "$small"
+	one=$(cat layout/index.json)
+	mkimage -f oci -n a/two:2 second 'file other'
+	cp -R second/blobs layout/
+	/usr/bin/python3 - <<-'EOT'
+		import json
+		a = json.load(open("layout/index.json"))
+		a["manifests"] += json.load(open("second/index.json"))["manifests"]
+		json.dump(a, open("layout/index.json", "w"))
+	EOT
+	run_ok chr-pull ./layout
+	[ "${#lines[@]}" = 2 ]
+	[[ ${lines[0]} == docker.io/a/one@sha256:* ]]
+	[[ ${lines[1]} == docker.io/a/two@sha256:* ]]
+	run_ok chr-mkroot -x a/two:2
+	[ -f "$output/other" ]
+	chr-rm "$output"
+}
+
+@test "an index that names platforms whose blobs are absent" {
+	mkimage -f oci -n a/b:1 layout "$small"
+	/usr/bin/python3 - <<-'EOT'
+		import hashlib, json
+		top = json.load(open("layout/index.json"))
+		here = dict(top["manifests"][0])
+		here.pop("annotations", None)
+		here["platform"] = {"os": "linux", "architecture": "386"}
+		gone = dict(here, digest="sha256:" + "0" * 64,
+		    platform={"os": "linux", "architecture": "amd64"})
+		body = json.dumps({"schemaVersion": 2, "mediaType":
+		    "application/vnd.oci.image.index.v1+json",
+		    "manifests": [gone, here]}).encode()
+		digest = hashlib.sha256(body).hexdigest()
+		open("layout/blobs/sha256/" + digest, "wb").write(body)
+		top["manifests"][0].update(digest="sha256:" + digest,
+		    size=len(body),
+		    mediaType="application/vnd.oci.image.index.v1+json")
+		top["manifests"][0].pop("platform", None)
+		json.dump(top, open("layout/index.json", "w"))
+	EOT
+	run --separate-stderr chr-pull -p linux/amd64 ./layout
+	[ "$status" = 0 ]
+	run_err 3 "chr-pull: docker.io/a/b:1: no image for platform linux/s390x; there is: linux/386" \
+	    chr-pull -p linux/s390x ./layout
+}
+
+@test "-n resolves and stores nothing" {
+	digest=$(mkimage -f oci -n a/b:1 layout "$small")
+	run_ok chr-pull -n ./layout
+	[ "$output" = "docker.io/a/b@$digest" ]
+	[ ! -e "$CHR_STORE" ]
+}
+
+@test "skopeo and umoci read the store; what they write is a source" {
+	need skopeo umoci
+	digest=$(mkimage -f oci -n reg.example/a/b:1 layout "$small")
+	pull ./layout
+	skopeo copy -q --insecure-policy \
+	    "oci:$CHR_STORE:reg.example/a/b:1" oci:copy:c/d:2
+	umoci unpack --image "$CHR_STORE:reg.example/a/b:1" bundle
+	[ "$(cat bundle/rootfs/etc/name)" = small ]
+	pull ./copy
+	[ "$pinned" = "docker.io/c/d@$digest" ]
+	umoci new --image copy:e/f:3
+	run_ok chr-pull ./copy
+	[[ $output == *docker.io/e/f@sha256:* ]]
+	skopeo copy -q --insecure-policy oci:copy:c/d:2 \
+	    docker-archive:saved.tar:g/h:4
+	pull ./saved.tar
+	[ "${pinned%@*}" = docker.io/g/h ]
+}
+
+@test "bad files" {
+	run_err 1 "chr-pull: ./none: No such file or directory" chr-pull ./none
+	: >empty
+	run_err 6 "chr-pull: ./empty: empty" chr-pull ./empty
+	run_err 6 "chr-pull: standard input: empty" chr-pull - </dev/null
+	mkdir dir
+	run_err 6 "chr-pull: ./dir: not an OCI layout" chr-pull ./dir
+	head -c 5000 /dev/urandom >noise
+	run_like 6 "chr-pull: ./noise: *" chr-pull -t x ./noise
+	[ -z "$(ls "$CHR_STORE/images")" ]
+}
+
+@test "a layout with a damaged blob is refused" {
+	digest=$(mkimage -f oci -n a/b:1 layout "$small")
+	layer=$(ls -S layout/blobs/sha256 | while read -r f; do
+		[ "$(head -c 2 "layout/blobs/sha256/$f" | od -An -tx1)" != ' 1f 8b' ] || echo "$f"
+	done)
+	printf 'x' | dd of="layout/blobs/sha256/$layer" bs=1 seek=20 conv=notrunc status=none
+	run_like 6 "chr-pull: sha256:$layer: content has the digest sha256:*" \
+	    chr-pull ./layout
+	[ -z "$(ls -A "$CHR_STORE/images")" ]
+	[ -z "$(ls "$CHR_STORE/names")" ]
+}
+
+@test "a truncated archive is refused" {
+	mkimage -n a/b:1 img.tar busybox
+	head -c 300000 img.tar >half.tar
+	run_like 6 "chr-pull: *" chr-pull ./half.tar
+	run_like 6 "chr-pull: *" chr-pull - <half.tar
+	[ -z "$(ls -A "$CHR_STORE/images")" ]
+}
+
+@test "manifest.json that points nowhere or outside" {
+	/usr/bin/python3 - <<-'EOT'
+		import io, json, tarfile
+		for name, layers in (("gone", ["x/layer.tar"]),
+		    ("out", ["../../etc/passwd"]), ("abs", ["/etc/passwd"])):
+		    t = tarfile.open(name + ".tar", "w")
+		    def add(path, data):
+		        i = tarfile.TarInfo(path); i.size = len(data)
+		        t.addfile(i, io.BytesIO(data))
+		    add("c.json", b"{}")
+		    add("manifest.json", json.dumps([{"Config": "c.json",
+		        "RepoTags": ["a/b:1"], "Layers": layers}]).encode())
+		    t.close()
+	EOT
+	run_err 6 "chr-pull: ./gone.tar: manifest.json: x/layer.tar: not in the archive" \
+	    chr-pull ./gone.tar
+	run_err 6 "chr-pull: ./out.tar: manifest.json: ../../etc/passwd: not in the archive" \
+	    chr-pull ./out.tar
+	run_err 6 "chr-pull: ./abs.tar: manifest.json: /etc/passwd: not in the archive" \
+	    chr-pull ./abs.tar
+}
+
+@test "layers of docker save that are links to other members" {
+	/usr/bin/python3 - <<-'EOT'
+		import hashlib, io, json, tarfile
+		b = io.BytesIO(); l = tarfile.open(fileobj=b, mode="w")
+		i = tarfile.TarInfo("f"); i.size = 2
+		l.addfile(i, io.BytesIO(b"x\n")); l.close()
+		layer = b.getvalue(); d = "sha256:" + hashlib.sha256(layer).hexdigest()
+		config = json.dumps({"os": "linux", "architecture": "amd64",
+		    "rootfs": {"type": "layers", "diff_ids": [d, d]}}).encode()
+		t = tarfile.open("img.tar", "w")
+		def add(path, data):
+		    i = tarfile.TarInfo(path); i.size = len(data)
+		    t.addfile(i, io.BytesIO(data))
+		add("one/layer.tar", layer)
+		i = tarfile.TarInfo("two/layer.tar"); i.type = tarfile.SYMTYPE
+		i.linkname = "../one/layer.tar"; t.addfile(i)
+		add("c.json", config)
+		add("manifest.json", json.dumps([{"Config": "c.json",
+		    "RepoTags": ["a/b:1"],
+		    "Layers": ["one/layer.tar", "two/layer.tar"]}]).encode())
+		t.close()
+	EOT
+	run --separate-stderr chr-pull ./img.tar
+	[ "$status" = 0 ]
+	[ "$(cat "$CHR_STORE/images/"*/root/f)" = x ]
+}

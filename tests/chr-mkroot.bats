@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# See LICENSE.
+
+load helper
+
+setup() {
+	helper_setup
+	skip_unless_root
+}
+
+# Everything of a tree that can be compared, but for directory sizes.
+listing() {
+	(cd "$1" && find . -mindepth 1 \( -type d -printf '%p %y %m %U %G %T@\n' \) -o \
+	    -printf '%p %y %m %U %G %s %T@ %n %l\n' | LC_ALL=C sort)
+}
+
+image_root() {
+	printf '%s/images/%s/root\n' "$CHR_STORE" "${box##*sha256:}"
+}
+
+@test "prints the path of a fresh root: 0755 in 0700" {
+	pulled
+	run_ok chr-mkroot box
+	[[ $output == "$CHR_STORE"/roots/box.??????/root ]]
+	[ "$(stat -c %a "$output")" = 755 ]
+	[ "$(stat -c %a "${output%/root}")" = 700 ]
+	[ "$(tr '\0' '\n' <"${output%/root}/image" | head -n 1)" = "$box" ]
+	first=$output
+	run_ok chr-mkroot "$box"
+	[ "$output" != "$first" ]
+	hex=${box##*sha256:}
+	run_ok chr-mkroot "${hex:0:12}"
+	[[ $output == */box.??????/root ]]
+	run_ok chr-mkroot "sha256:$hex"
+}
+
+@test "-x is exactly the image" {
+	pulled -c '{"Env":["A=1"]}'
+	root=$(image_root)
+	mknod "$root/node" b 7 99
+	mkfifo -m 640 "$root/fifo"
+	ln "$root/bin/busybox" "$root/hard"
+	ln -s ../../../etc "$root/out"
+	touch -h -d '2001-02-03 04:05:06.789012345' "$root/out"
+	printf x >"$root/suid"; chown 12:34 "$root/suid"; chmod 6751 "$root/suid"
+	mkdir -m 1777 "$root/sticky"; mkdir -m 000 "$root/none"
+	truncate -s 30M "$root/holes"; printf end >>"$root/holes"
+	: >"$root/with
+newline"
+	touch -d '1960-01-01' "$root/old" "$root/sticky"
+	run_ok chr-mkroot -x box
+	diff <(listing "$root") <(listing "$output")
+	[ "$(stat -c %h "$output/hard")" -gt 1 ]
+	[ "$output/hard" -ef "$output/bin/busybox" ]
+	[ "$(stat -c %b "$output/holes")" -lt 1000 ]
+	cmp "$root/holes" "$output/holes"
+	[ "$(tr '\0' '\n' <"${output%/root}/env")" = A=1 ]
+}
+
+@test "extended attributes and capabilities are copied" {
+	need setfattr getfattr
+	pulled
+	root=$(image_root)
+	setfattr -n user.colour -v blue "$root/bin/busybox" 2>/dev/null ||
+		setfattr -n trusted.colour -v blue "$root/bin/busybox"
+	setfattr -n trusted.dir -v yes "$root/etc"
+	setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 "$root/bin/busybox"
+	ln -s x "$root/link"; setfattr -h -n trusted.link -v yes "$root/link"
+	run_ok chr-mkroot -x box
+	diff <(cd "$root" && getfattr -hdm - -e hex bin/busybox etc link) \
+	    <(cd "$output" && getfattr -hdm - -e hex bin/busybox etc link)
+}
+
+@test "without -x: devices, links, resolv.conf, hosts" {
+	pulled
+	run_ok chr-mkroot box
+	cd "$output/dev"
+	[ "$(stat -c '%n %F %t:%T %a' null zero full random urandom tty)" = \
+"null character special file 1:3 666
+zero character special file 1:5 666
+full character special file 1:7 666
+random character special file 1:8 666
+urandom character special file 1:9 666
+tty character special file 5:0 666" ]
+	[ "$(readlink fd stdin stdout stderr)" = \
+"/proc/self/fd
+/proc/self/fd/0
+/proc/self/fd/1
+/proc/self/fd/2" ]
+	for f in resolv.conf hosts; do
+		[ ! -e /etc/$f ] || cmp /etc/$f ../etc/$f
+	done
+}
+
+@test "hostile images move nothing outside" {
+	mkdir outside
+	: >outside/null; : >outside/hosts
+	before=$(ls -lA --time-style=full-iso outside)
+	mkimage -n a/links:1 links.tar "link dev $T/outside; link etc ../../../../../../../../../../$T/outside"
+	mkimage -n a/files:1 files.tar "dir dev; link dev/null $T/outside/null; fifo dev/zero; char dev/tty 1 1; dir etc; link etc/hosts $T/outside/hosts; fifo etc/resolv.conf"
+	mkimage -n a/nodirs:1 nodirs.tar "file dev; fifo etc"
+	mkimage -n a/loop:1 loop.tar "link dev dev; link etc dev"
+	mkimage -n a/deep:1 deep.tar "dir dev; dir dev/null; file dev/null/x; dir etc; dir etc/hosts; file etc/hosts/y"
+	for i in links files nodirs loop deep; do
+		chr-pull -q ./$i.tar >/dev/null
+		run_ok chr-mkroot a/$i:1
+		[ "$(stat -c '%F %t:%T' "$output/dev/null")" = "character special file 1:3" ] || [ -L "$output/dev" ]
+	done
+	[ "$(ls -lA --time-style=full-iso outside)" = "$before" ]
+}
+
+@test "the umask does not count" {
+	pulled
+	root=$(umask 077 && chr-mkroot -x box)
+	diff <(listing "$(image_root)") <(listing "$root")
+	[ "$(stat -c %a "$root")" = 755 ]
+}
+
+@test "-c, -d, CHR_ROOTS" {
+	pulled
+	mkdir here there
+	run_ok chr-mkroot -c 5 box
+	[ "${#lines[@]}" = 5 ]
+	[ "$(printf '%s\n' "${lines[@]}" | sort -u | wc -l)" = 5 ]
+	run_ok chr-mkroot -d here box
+	[[ $output == "$T"/here/box.??????/root ]]
+	CHR_ROOTS=$T/there run_ok chr-mkroot box
+	[[ $output == "$T"/there/box.??????/root ]]
+	run_err 1 "chr-mkroot: none: No such file or directory" chr-mkroot -d none box
+}
+
+@test "an overlay" {
+	pulled
+	run_ok chr-mkroot -m overlay -q box
+	root=$output
+	[ "$(stat -f -c %T "$root")" = overlayfs ]
+	echo new >"$root/etc/new"
+	[ ! -e "$(image_root)/etc/new" ]
+	[ "$(chr-exec "$root" cat /etc/new)" = new ]
+	run_err 1 "chr-rm: box: in use: overlay roots stand on it" chr-rm box
+	run_ok chr-rm "$root"
+	no_roots
+	run_like 0 "$CHR_STORE/roots/box.??????/root: overlay" chr-mkroot -v -m auto box
+	chr-rm "$output"
+	run_like 0 "$CHR_STORE/roots/box.??????/root: copy" chr-mkroot -v box
+}
+
+@test "not in the store: status 3, whatever the others" {
+	run_err 3 "chr-mkroot: redis: not in the store" chr-mkroot redis
+	[ ! -e "$CHR_STORE" ]
+	pulled
+	run_err 3 "chr-mkroot: redis: not in the store" chr-mkroot redis box
+	[[ $output == */root ]]
+	run_err 3 "chr-mkroot: 0123456789ab: not in the store" chr-mkroot 0123456789ab
+}
+
+@test "usage" {
+	usage='usage: chr-mkroot [-qvx] [-c count] [-d dir] [-m method] image ...'
+	run_err 2 "$usage" chr-mkroot
+	run_err 2 "chr-mkroot: invalid option -- 'y'
+$usage" chr-mkroot -y box
+	run_err 2 "chr-mkroot: -c 0: not a number from 1 to 100000" chr-mkroot -c 0 box
+	run_err 2 "chr-mkroot: -m magic: not copy, overlay or auto" chr-mkroot -m magic box
+	run_err 2 "chr-mkroot: empty reference" chr-mkroot ""
+}
+
+@test "not root: a clear message" {
+	run_err 1 "chr-mkroot: not root: owners and devices cannot be made" \
+	    as_user chr-mkroot box
+}
+
+@test "a path that cannot be printed is undone" {
+	pulled
+	run_err 1 "chr-mkroot: standard output: No space left on device" \
+	    sh -c 'chr-mkroot box >/dev/full'
+	no_roots
+	run_err 1 "chr-mkroot: standard output: Bad file descriptor" \
+	    sh -c 'chr-mkroot box >&-'
+	no_roots
+	run_like 1 "chr-mkroot: standard output: No space left on device" \
+	    sh -c 'chr-mkroot -m overlay box >/dev/full'
+	no_roots
+}
+
+@test "no space, no inodes: said before the copy" {
+	pulled
+	mkdir small
+	mount -t tmpfs -o size=500k,mode=700 chr-test small
+	run_like 1 "chr-mkroot: small: no space: the image needs * bytes, * are free" \
+	    chr-mkroot -d small box
+	[ -z "$(ls -A small)" ]
+	umount small
+	mount -t tmpfs -o nr_inodes=40,mode=700 chr-test small
+	run_like 1 "chr-mkroot: small: no space: the image needs * inodes, * are free" \
+	    chr-mkroot -d small box
+	[ -z "$(ls -A small)" ]
+	umount small
+}
+
+@test "ended by a signal: nothing is left, and it dies of the signal" {
+	pulled
+	root=$(image_root)
+	for i in 1 2 3 4 5 6; do
+		mkdir "$root/d$i"
+		for j in $(seq 400); do echo "$i$j" >"$root/d$i/$j"; done
+	done
+	for s in INT TERM HUP; do
+		status=0
+		timeout -s $s --preserve-status 0.02 chr-mkroot -c 500 box >out || status=$?
+		[ "$status" -gt 128 ]
+		xargs -r chr-rm <out
+		no_roots
+	done
+}

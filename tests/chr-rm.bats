@@ -1,0 +1,266 @@
+#!/usr/bin/env bats
+# See LICENSE.
+
+load helper
+
+setup() {
+	helper_setup
+	skip_unless_root
+}
+
+not_ours() {
+	run_err 2 "chr-rm: $1: not a root made by chr-mkroot: $2" chr-rm "$1"
+	run_err 2 "chr-rm: $1: not a root made by chr-mkroot: $2" chr-rm -f "$1"
+}
+
+@test "removes a root, and all of it" {
+	pulled
+	root=$(chr-mkroot box)
+	mkdir -m 000 "$root/none"
+	ln -s /etc "$root/out"
+	run_ok chr-rm "$root"
+	[ -z "$output" ]
+	no_roots
+	[ -d /etc ]
+	run_err 3 "chr-rm: $root: No such file or directory" chr-rm "$root"
+	run_ok chr-rm -f "$root"
+}
+
+@test "several operands: all are tried, the first failure counts" {
+	pulled
+	one=$(chr-mkroot box)
+	two=$(chr-mkroot box)
+	run_err 3 "chr-rm: /none/root: No such file or directory
+chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
+	no_roots
+}
+
+@test "refuses what chr-mkroot did not make" {
+	pulled
+	mkdir -p dir plain/root
+	: >dir/keep; : >plain/root/keep
+	not_ours "$T/dir" "its name is not root"
+	not_ours "$T/plain/root" "the mode of the directory around it is not 700"
+	chmod 700 plain
+	not_ours "$T/plain/root" "there is no lock beside it"
+	: >plain/lock
+	not_ours "$T/plain/root" "no image is named beside it"
+	not_ours /usr "its name is not root"
+	not_ours "$CHR_STORE" "its name is not root"
+	root=$(chr-mkroot box)
+	ln -s "$root" root
+	not_ours "$T/root" "the mode of the directory around it is not 700"
+	ln -s "${root%/root}" base
+	not_ours "$T/base/root" "the directory around it is a link"
+	chown 12 "${root%/root}"
+	not_ours "$root" "the directory around it is another user's"
+	chown 0 "${root%/root}"
+	run_err 2 "chr-rm: empty operand" chr-rm ""
+	run_err 2 "chr-rm: .: a root is named by its absolute path" chr-rm .
+	run_err 2 "chr-rm: ../x/root: a root is named by its absolute path" chr-rm ../x/root
+	cd "$root"
+	run_err 2 "chr-rm: $root: not removed: the current directory is in it" chr-rm "$root"
+	run_err 2 "chr-rm: /: not removed: the current directory is in it" chr-rm -f /
+	cd "$T"
+	[ -f dir/keep ] && [ -f plain/root/keep ] && [ -f "$root/bin/busybox" ]
+	chr-rm "$root"
+}
+
+@test "usage" {
+	usage='usage: chr-rm [-fgqv] [-a hours] [root | image ...]'
+	run_err 2 "$usage" chr-rm
+	run_err 2 "$usage" chr-rm -a 3 box
+	run_err 2 "chr-rm: -a x: not a number of hours" chr-rm -g -a x
+	run_ok chr-rm -f
+}
+
+@test "a root in use" {
+	pulled
+	root=$(chr-mkroot box)
+	chr-exec "$root" sleep 60 3>&- 4>&- &
+	pid=$!
+	wait_for test -e "/proc/$pid/root/bin/busybox"
+	wait_for sh -c '[ "$(readlink /proc/'$pid'/root)" != / ]'
+	run_err 1 "chr-rm: $root: in use by process $pid" chr-rm "$root"
+	run_err 1 "chr-rm: $root: in use by process $pid" chr-rm -f "$root"
+	run_ok chr-rm -g -a 0
+	[ -d "$root" ]
+	kill $pid
+	wait $pid || :
+	(cd "$root" && exec sleep 60) 3>&- 4>&- &
+	pid=$!
+	wait_for sh -c '[ "$(readlink /proc/'$pid'/cwd)" = "'$root'" ]'
+	run_err 1 "chr-rm: $root: in use by process $pid" chr-rm "$root"
+	kill $pid
+	wait $pid || :
+	exec 9<"${root%/root}/lock"
+	flock -s 9
+	run_err 1 "chr-rm: $root: in use: its lock is held" chr-rm "$root"
+	exec 9<&-
+	run_ok chr-rm "$root"
+}
+
+@test "a bind mount of the same file system: refused, the source is whole" {
+	pulled
+	root=$(chr-mkroot box)
+	mkdir source "$root/mnt"
+	echo precious >source/file
+	mount --bind source "$root/mnt"
+	run_like 1 "chr-rm: $root/mnt: * is mounted here: unmount it first" chr-rm -f "$root"
+	run_like 1 "chr-rm: $root/mnt: * is mounted here: unmount it first" chr-rm -g -a 0
+	[ "$(cat source/file)" = precious ]
+	umount "$root/mnt"
+	run_ok chr-rm "$root"
+	[ "$(cat source/file)" = precious ]
+}
+
+@test "a mount that appears in another namespace's view is not entered" {
+	pulled
+	root=$(chr-mkroot box)
+	mkdir source "$root/mnt"
+	echo precious >source/file
+	unshare -m sh -c "mount --bind source '$root/mnt' && sleep 30" 3>&- 4>&- &
+	pid=$!
+	wait_for grep -q "$root/mnt" "/proc/$pid/mountinfo"
+	run_ok chr-rm "$root"
+	[ "$(cat source/file)" = precious ]
+	kill $pid
+	wait $pid || :
+}
+
+@test "deep and wide trees with few descriptors" {
+	pulled
+	root=$(chr-mkroot box)
+	/usr/bin/python3 - "$root" <<-'EOT'
+		import os, sys
+		os.chdir(sys.argv[1])
+		for i in range(1200):
+		    os.mkdir("d" * 50)
+		    os.chdir("d" * 50)
+		    open("f", "w").close()
+		os.chdir(sys.argv[1])
+		os.mkdir("wide")
+		for i in range(3000):
+		    os.mkdir("wide/%d" % i)
+	EOT
+	run_ok sh -c "ulimit -n 64; exec chr-rm '$root'"
+	no_roots
+}
+
+@test "immutable files are named, the rest goes" {
+	need chattr
+	pulled
+	root=$(chr-mkroot box)
+	: >"$root/etc/fixed"
+	chattr +i "$root/etc/fixed" 2>/dev/null || cannot "chattr does not work here"
+	run_like 1 "chr-rm: $CHR_STORE/roots/.box.??????/root/etc/fixed: immutable or append-only: see chattr(1)*" chr-rm "$root"
+	left=$(echo "$CHR_STORE"/roots/.box.*)
+	[ ! -e "$left/root/bin" ]
+	chattr -i "$left/root/etc/fixed"
+	run_ok chr-rm -g
+	no_roots
+}
+
+@test "two at once, and a writer in a loop" {
+	pulled
+	root=$(chr-mkroot box)
+	pids=
+	for i in 1 2 3 4; do
+		chr-rm -f "$root" 2>err.$i 3>&- &
+		pids+=" $!"
+	done
+	for i in $pids; do
+		wait "$i" || :
+	done
+	no_roots
+	grep -v "in use: its lock is held" err.? && false
+	root=$(chr-mkroot box)
+	# outside of it: only its descriptors point there
+	(exec 8<"$root"; for i in $(seq 500); do : >/proc/self/fd/8/w$i; done) 2>/dev/null 3>&- &
+	pid=$!
+	chr-rm "$root" || :
+	wait "$pid" || :
+	chr-rm -g -a 0
+	no_roots
+}
+
+@test "an image: names, tree and blobs; other images keep theirs" {
+	mkimage -n a/one:1 one.tar 'file shared' 'file one'
+	mkimage -n a/two:1 two.tar 'file shared' 'file two'
+	chr-pull -q ./one.tar ./two.tar >/dev/null
+	blobs=$(ls "$CHR_STORE/blobs/sha256" | wc -l)
+	run_ok chr-rm a/one:1
+	[ "$(ls "$CHR_STORE/blobs/sha256" | wc -l)" = $((blobs - 3)) ]
+	run_err 3 "chr-mkroot: a/one:1: not in the store" chr-mkroot a/one:1
+	root=$(chr-mkroot -x a/two:1)
+	[ -f "$root/shared" ] && [ -f "$root/two" ]
+	run_ok chr-rm a/two:1
+	[ -z "$(ls -A "$CHR_STORE/images")" ]
+	[ -z "$(ls -A "$CHR_STORE/names")" ]
+	[ -z "$(ls -A "$CHR_STORE/blobs/sha256")" ]
+	run_err 3 "chr-rm: a/two:1: not in the store" chr-rm a/two:1
+	run_ok chr-rm -f a/two:1
+	run_ok chr-rm "$root"
+}
+
+@test "-g: what is stale at once, and what only with age" {
+	pulled
+	fresh=$(chr-mkroot box)
+	old=$(chr-mkroot box)
+	touch -d '25 hours ago' "${old%/root}/idle"
+	used=$(chr-mkroot box)
+	rm "${used%/root}/idle"
+	abandoned=$(chr-mkroot box)
+	: >"${abandoned%/root}/remove"
+	half=$(chr-mkroot box)
+	mv "${half%/root}" "$CHR_STORE/roots/.${half#"$CHR_STORE/roots/"}" 2>/dev/null ||
+		mv "${half%/root}" "$CHR_STORE/roots/.$(basename "${half%/root}")"
+	mkdir "$CHR_STORE/images/.$(printf 0%.0s {1..64})"
+	echo junk >"$CHR_STORE/blobs/sha256/$(printf 1%.0s {1..64})"
+	echo junk >"$CHR_STORE/blobs/sha256/.$(printf 2%.0s {1..64}).part"
+	run_like 0 "*removing root $old*" chr-rm -gv
+	[ -d "$fresh" ] && [ -d "$used" ]
+	[ ! -e "$old" ] && [ ! -e "$abandoned" ]
+	[ -f "${used%/root}/idle" ]
+	[ -z "$(ls -A "$CHR_STORE/roots" | grep '^\.')" ]
+	[ "$(ls -A "$CHR_STORE/images" | wc -l)" = 1 ]
+	[ "$(ls -A "$CHR_STORE/blobs/sha256" | wc -l)" = 3 ]
+	run_ok chr-rm -g -a 0
+	no_roots
+	run_ok chr-mkroot box
+}
+
+@test "-g after a chr-exec -r that was killed" {
+	pulled
+	root=$(chr-mkroot box)
+	chr-exec -r "$root" sleep 60 3>&- 4>&- &
+	pid=$!
+	wait_for pgrep -P "$pid" sleep
+	child=$(pgrep -P "$pid" sleep)
+	kill -9 "$pid"
+	wait $pid || :
+	wait_for sh -c "! kill -0 $child 2>/dev/null"
+	[ -d "$root" ]
+	run_ok chr-rm -g
+	no_roots
+}
+
+@test "-g with nothing there" {
+	run_ok chr-rm -g
+	[ ! -e "$CHR_STORE" ]
+}
+
+@test "-g leaves a pull in progress alone" {
+	pulled
+	exec 9<"$CHR_STORE/images/${box##*:}"
+	mkdir "$CHR_STORE/images/.$(printf 3%.0s {1..64})"
+	printf 'sha256:%064d\0' 4 >"$CHR_STORE/images/.$(printf 3%.0s {1..64})/blobs"
+	echo part >"$CHR_STORE/blobs/sha256/$(printf %064d 4)"
+	exec 8<"$CHR_STORE/images/.$(printf 3%.0s {1..64})"
+	flock 8
+	run_ok chr-rm -g
+	[ -e "$CHR_STORE/blobs/sha256/$(printf %064d 4)" ]
+	exec 8<&- 9<&-
+	run_ok chr-rm -g
+	[ ! -e "$CHR_STORE/blobs/sha256/$(printf %064d 4)" ]
+}

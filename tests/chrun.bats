@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# See LICENSE.
+# chrun: the other programs strung together.
+
+load helper
+
+# said: what chrun says of a run: the words and the path of a root.
+said() {
+	[[ $stderr == "Running $1 in $CHR_STORE/roots/box."??????/root ]] ||
+		fail "$stderr"
+}
+
+# on SHELL: chrun is read by that shell.
+on() {
+	mkdir -p "$T/on"
+	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$1" "$CHR_BIN/chrun" \
+	    >"$T/on/chrun"
+	chmod +x "$T/on/chrun"
+	PATH=$T/on:$PATH
+}
+
+usage="usage: chrun pull image ...
+       chrun run [-AEkpqrv] [-b src:dst[:ro]] [-e name[=value]]
+                 [-m method] [-u user[:group]] [-w dir]
+                 image [command [arg ...]]"
+
+# bats test_tags=user
+@test "usage" {
+	run_err 125 "$usage" chrun
+	run_err 125 "$usage" chrun run
+	run_err 125 "$usage" chrun pull
+	run_err 125 "$usage" chrun frobnicate redis
+	run_err 125 "chrun: invalid option -- 'Z'" chrun run -Z box
+	run_err 125 "chrun: option requires an argument -- 'u'" chrun run -u
+	no_roots
+}
+
+# bats test_tags=user
+@test "says which program is missing, before anything is done" {
+	mkdir part
+	ln -s "$CHR_BIN/chr-pull" "$CHR_BIN/chr-mkroot" part
+	PATH=$T/part:/usr/bin:/bin \
+	    run_err 125 "chrun: chr-exec: not found in PATH" \
+	    "$CHR_BIN/chrun" run box
+}
+
+@test "pull: what it says, and nothing on standard output" {
+	skip_unless_root
+	need busybox
+	mkimage -f oci layout busybox >digest
+	run_err 0 "Pulling image ./layout
+export image $(cut -c 8-19 digest)" chrun pull ./layout
+	[ -z "$output" ]
+}
+
+@test "pull: all are tried, 125 when one fails" {
+	skip_unless_root
+	need busybox
+	mkimage one.tar 'file one'
+	run_like 125 "Pulling image ./none
+chr-pull: *
+Pulling image ./one.tar
+export image ????????????" chrun pull ./none ./one.tar
+	[ -n "$(chr-ls)" ]
+}
+
+@test "run: a command, its output, its status; the root is gone" {
+	skip_unless_root
+	need busybox
+	local shell
+
+	pulled
+	for shell in dash bash 'busybox sh'; do
+		on "$shell"
+		run --separate-stderr chrun run box sh -c 'echo out; exit 42'
+		[ "$status" = 42 ]
+		[ "$output" = out ]
+		said 'sh -c echo out; exit 42'
+		no_roots
+	done
+}
+
+@test "run: without a command, the image's own" {
+	skip_unless_root
+	need busybox
+	pulled -c '{"Entrypoint":["/bin/echo","entry"],"Cmd":["cmd"]}'
+	run --separate-stderr chrun run box
+	[ "$output" = "entry cmd" ]
+	said "the image's command"
+	run_ok chrun run -q -A box a 'b  c'
+	[ "$output" = "entry a b  c" ]
+	no_roots
+}
+
+@test "run: option arguments arrive byte for byte, on each shell" {
+	skip_unless_root
+	need busybox
+	local shell value="it's  \$(touch $TMPDIR/x) \"\` \\ *"
+
+	pulled
+	mkdir "$T/a b"
+	for shell in dash bash 'busybox sh'; do
+		on "$shell"
+		run_ok chrun run -q -e "A=$value" -eB=1 -b "$T/a b:/tmp" \
+		    -w /etc -u nobody -m copy box sh -c \
+		    'echo "$A$B"; pwd; id -u' -m
+		[ "$output" = "${value}1
+/etc
+65534" ]
+	done
+}
+
+@test "run: the image is pulled when it is not there" {
+	skip_unless_root
+	need busybox
+	need docker-registry skopeo
+	start_registry
+	mkimage -f oci layout busybox >digest
+	skopeo copy -q --dest-tls-verify=false oci:layout \
+	    "docker://$registry/box:1"
+	run_like 0 "Pulling image $registry/box:1
+export image $(cut -c 8-19 digest)
+Running echo hi in $CHR_STORE/roots/box.??????/root" \
+	    chrun run "$registry/box:1" echo hi
+	[ "$output" = hi ]
+	run_ok chrun run -q "$registry/box:1" echo again
+	[ "$output" = again ]
+	no_roots
+}
+
+@test "run: with -q only the failure speaks" {
+	skip_unless_root
+	need busybox
+	run_like 125 "chr-pull: 127.0.0.1:1/box:latest: *" \
+	    chrun run -q 127.0.0.1:1/box true
+	[[ $stderr != *$'\n'* ]]
+	run_like 125 "chr-mkroot: *Box*" chrun run -q Box true
+	[[ $stderr != *$'\n'* ]]
+	no_roots
+}
+
+@test "run: 126, 127, and death by a signal" {
+	skip_unless_root
+	need busybox
+	pulled
+	run --separate-stderr chrun run -q box /etc
+	[ "$status" = 126 ]
+	run -127 --separate-stderr chrun run -q box no-such-command
+	run --separate-stderr chrun run -q box sh -c 'kill -TERM $$'
+	[ "$status" = 143 ]
+	no_roots
+}
+
+@test "run: a signal while the root is made leaves nothing" {
+	skip_unless_root
+	need busybox
+	local shell pid
+
+	pulled
+	mkdir slow
+	printf '#!/bin/sh\nroot=$(%s "$@") || exit
+touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
+	    >slow/chr-mkroot
+	chmod +x slow/chr-mkroot
+	for shell in dash bash 'busybox sh'; do
+		rm -f made
+		PATH=$T/slow:$PATH $shell "$CHR_BIN/chrun" run -q box \
+		    true 3>&- &
+		pid=$!
+		wait_for test -e made
+		kill -TERM "$pid"
+		status=0
+		wait "$pid" || status=$?
+		[ "$status" = 143 ]
+		no_roots
+	done
+}
+
+@test "run: TERM to chrun ends the command and removes the root" {
+	skip_unless_root
+	need busybox
+	local pid
+
+	pulled
+	chrun run -q -e 'READY=1' box sh -c 'sleep 100 & wait' 3>&- &
+	pid=$!
+	wait_for sh -c "ls -d '$CHR_STORE'/roots/box.*/root"
+	sleep 0.3
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" = 143 ]
+	no_roots
+}

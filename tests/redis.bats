@@ -1,0 +1,153 @@
+#!/usr/bin/env bats
+# See LICENSE.
+# The main job: a real redis out of a real registry, run and met over the
+# network.  On CI this may not be skipped.
+
+load helper
+
+setup_file() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	CACHE=${XDG_CACHE_HOME:-$BATS_TEST_DIRNAME/../build}/fixtures
+	export LAYOUT
+	LAYOUT=$("$BATS_TEST_DIRNAME/fixtures/redis-image" "$CACHE") || {
+		[ "${CI-}" != true ] || return 1
+		skip "needs mmdebstrap and Debian's packages"
+	}
+}
+
+setup() {
+	helper_setup
+	need skopeo redis-cli
+	start_registry
+	skopeo copy -q --insecure-policy --dest-tls-verify=false \
+	    "oci:$LAYOUT:redis:7" "docker://$registry/library/redis:latest"
+	image=$registry/library/redis
+}
+
+# A port that was free a moment ago, for a server that takes no 0.
+free_port() {
+	/usr/bin/python3 -c 'import socket; s = socket.socket()
+s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+cli() {
+	chrun run -q -u nobody "$image" redis-cli -p "$port" "$@"
+}
+
+answers() {
+	[ "$(cli ping 2>/dev/null)" = PONG ]
+}
+
+start_redis() {
+	port=$(free_port)
+	serve "$T/redis.log" chrun run "$image" \
+	    redis-server --port "$port" --bind 127.0.0.1 --save ''
+	wait_for answers
+}
+
+@test "pull: the pinned name is the registry's" {
+	want=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' \
+	    "docker://$image")
+	run_ok chr-pull "$image"
+	[ "$output" = "$image@$want" ]
+	[ "$(chr-pull -n "$image")" = "$image@$want" ]
+	[ "$(find "$CHR_STORE/blobs/sha256" -type f | wc -l)" -ge 4 ]
+	run_err 3 "chr-pull: $image:none: not found: manifest unknown" \
+	    chr-pull "$image:none"
+}
+
+@test "chrun pull, as in the article" {
+	run --separate-stderr chrun pull "$image"
+	[ "$status" = 0 ]
+	[ "${stderr_lines[0]}" = "Pulling image $image" ]
+	[[ ${stderr_lines[1]} == "export image "* ]]
+}
+
+@test "serve; set and get from a second root; TERM; nothing is left" {
+	start_redis
+	[ "$(cli set greeting hello)" = OK ]
+	[ "$(cli get greeting)" = hello ]
+	grep -q "^Running redis-server --port $port .* in $CHR_STORE/roots/redis" \
+	    redis.log
+	[ "$(find "$CHR_STORE/roots" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
+	status=0
+	kill -TERM "$server"
+	wait "$server" || status=$?
+	[ "$status" = 0 ]
+	grep -q 'User requested shutdown' redis.log
+	no_roots
+}
+
+@test "served on a terminal and ended by ^C: nothing is left" {
+	chr-pull -q "$image" >/dev/null
+	port=$(free_port)
+	cat >drive.py <<-'EOT'
+		import os, pty, sys, time, subprocess, select
+		port, cmd = sys.argv[1], sys.argv[2:]
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execvp(cmd[0], cmd)
+		out = b""
+		end = time.time() + 20
+		sent = False
+		while time.time() < end:
+		    if select.select([fd], [], [], 0.1)[0]:
+		        try:
+		            data = os.read(fd, 4096)
+		        except OSError:
+		            break
+		        if not data:
+		            break
+		        out += data
+		    if b"Ready to accept connections" in out and not sent:
+		        os.write(fd, b"\x03")
+		        sent = True
+		status = os.waitpid(pid, 0)[1]
+		print("sent", sent, "status", os.waitstatus_to_exitcode(status))
+		print("signals", out.count(b"Received SIGINT"))
+	EOT
+	run_ok /usr/bin/python3 drive.py "$port" chrun run "$image" \
+	    redis-server --port "$port" --bind 127.0.0.1 --save ''
+	[ "${lines[0]}" = "sent True status 0" ]
+	[ "${lines[1]}" = "signals 1" ]
+	no_roots
+}
+
+@test "the image's own command, user and directory" {
+	run_ok chr-pull "$image"
+	root=$(chr-mkroot "$output")
+	run_ok chr-exec "$root" sh -c 'id -un; pwd'
+	[ "$output" = "redis
+/var/lib/redis" ]
+	run_ok chr-exec -A "$root" redis-server --version
+	chr-rm "$root"
+}
+
+@test "the tree is what umoci unpacks" {
+	need umoci
+	pinned=$(chr-pull -q "$image")
+	umoci --log=error unpack --image "$LAYOUT:redis:7" bundle
+	cat >tree.py <<-'EOT'
+		import hashlib, os, stat, sys
+		# umoci sets the root's own times; all else is to be equal
+		top = sys.argv[1]
+		links = {}
+		for d, dirs, files in os.walk(top):
+		    for n in sorted(dirs + files):
+		        p = os.path.join(d, n)
+		        s = os.lstat(p)
+		        what = ""
+		        if stat.S_ISLNK(s.st_mode):
+		            what = os.readlink(p)
+		        elif stat.S_ISREG(s.st_mode):
+		            what = hashlib.sha256(open(p, "rb").read()).hexdigest()
+		            if s.st_nlink > 1:
+		                what += " " + links.setdefault(s.st_ino, p[len(top):])
+		        print(p[len(top):], oct(s.st_mode), s.st_uid, s.st_gid,
+		            s.st_mtime_ns, s.st_rdev, what)
+	EOT
+	/usr/bin/python3 tree.py "$CHR_STORE/images/${pinned##*:}/root" | sort >ours
+	/usr/bin/python3 tree.py bundle/rootfs | sort >theirs
+	[ "$(wc -l <ours)" -gt 2000 ]
+	diff theirs ours
+}

@@ -1,0 +1,814 @@
+#!/usr/bin/env bats
+# See LICENSE.
+# chr-pull against a registry that errs, lies and stalls as it is told to.
+
+load helper
+
+# fake [OPTION...] [RULE...]: starts tests/fake-registry with the layout img;
+# $host is its address, $server its pid.
+fake() {
+	need python3
+	[ -d img ] || mkimage -f oci -n 1 img "file a 644 small" \
+	    "random b 200000" >digest
+	serve "$T/fake.log" "$TOP/tests/fake-registry" "$T/requests" img "$@"
+	host=127.0.0.1:$(port_of "$server")
+	manifest=$(cat digest)
+	layer=$(layers | tail -n 1)
+}
+
+# The digests of the image's layers, bottom first.
+layers() {
+	/usr/bin/python3 - "$(cat digest)" <<-'EOT'
+		import json, sys
+		with open("img/blobs/sha256/" + sys.argv[1][7:]) as f:
+		    for layer in json.load(f)["layers"]:
+		        print(layer["digest"])
+	EOT
+}
+
+# add TEXT: stores it as a blob; $digest and $size say what it is.
+add() {
+	digest=$(printf %s "$1" | sha256sum)
+	digest=sha256:${digest%% *}
+	size=${#1}
+	printf %s "$1" >"img/blobs/sha256/${digest#sha256:}"
+}
+
+# top TEXT: makes this manifest the one that tags name.
+top() {
+	add "$1"
+	printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"%s",
+"size":%d}]}' application/vnd.oci.image.manifest.v1+json "$digest" "$size" \
+	    >img/index.json
+	printf %s "$digest" >digest
+}
+
+# manifest_as PYTHON: the image's manifest m is changed by it.
+manifest_as() {
+	[ -d img ] || mkimage -f oci -n 1 img "file a 644 small" \
+	    "random b 200000" >digest
+	top "$(/usr/bin/python3 - "$(cat digest)" "$1" <<-'EOT'
+		import json, sys
+		with open("img/blobs/sha256/" + sys.argv[1][7:]) as f:
+		    m = json.load(f)
+		exec(sys.argv[2])
+		print(json.dumps(m), end="")
+	EOT
+	)"
+}
+
+# asked PATTERN N: the log of requests has N lines like this.
+asked() {
+	local n
+
+	n=$(grep -c -- "$1" requests) || :
+	[ "$n" = "$2" ] || {
+		cat requests
+		fail "$n requests like $1, expected $2"
+	}
+}
+
+pulls() {
+	run_err 0 "${1-}" chr-pull "$host/a/b"
+	[ "$output" = "$host/a/b@$(cat digest)" ]
+}
+
+@test "an anonymous pull" {
+	fake
+	pulls
+	asked 'GET /v2/a/b/manifests/latest' 1
+	asked 'GET /v2/a/b/blobs/' 3
+	asked auth= 0
+}
+
+@test "by digest, by tag and digest" {
+	fake
+	run_err 0 "" chr-pull "$host/a/b@$manifest"
+	run_err 0 "" chr-pull "$host/a/b:1@$manifest"
+	[ "$output" = "$host/a/b@$manifest" ]
+	asked 'GET /v2/a/b/manifests/1' 0
+}
+
+@test "resolving costs one HEAD" {
+	fake
+	run_err 0 "" chr-pull -n "$host/a/b"
+	[ "$output" = "$host/a/b@$manifest" ]
+	[ "$(cat requests)" = "HEAD /v2/a/b/manifests/latest" ]
+	[ ! -e "$CHR_STORE" ]
+}
+
+@test "HEAD 405, HEAD without a digest: GET" {
+	fake '{"on":"HEAD *","times":1,"status":405}' \
+	    '{"on":"HEAD *","status":200,"headers":{"Content-Type":"text/html"}}'
+	run_err 0 "" chr-pull -n "$host/a/b"
+	[ "$output" = "$host/a/b@$manifest" ]
+	run_err 0 "" chr-pull -n "$host/a/b"
+	[ "$output" = "$host/a/b@$manifest" ]
+}
+
+@test "not found" {
+	fake '{"on":"* /v2/a/x/*","status":404,"body":"{\"errors\":[{\"code\":\"NAME_UNKNOWN\",\"message\":\"repository name not known\"}]}"}' \
+	    '{"on":"* /v2/a/y/*","status":404}' \
+	    '{"on":"GET /v2/a/z/blobs/*","status":404}'
+	run_err 3 "chr-pull: $host/a/x:latest: not found: repository name not known" \
+	    chr-pull "$host/a/x"
+	run_err 3 "chr-pull: $host/a/y:2: not found" chr-pull -n "$host/a/y:2"
+	run_err 3 "chr-pull: $host/a/y@$layer: not found" \
+	    chr-pull -n "$host/a/y@$layer"
+	run_like 3 "chr-pull: $host/a/z:latest: sha256:*: not found" \
+	    chr-pull "$host/a/z"
+}
+
+@test "nobody there" {
+	run_err 5 "chr-pull: 127.0.0.1:1/x:latest: cannot reach 127.0.0.1:1: Connection refused" \
+	    chr-pull 127.0.0.1:1/x
+	run_err 5 "chr-pull: r.invalid/x:latest: cannot reach r.invalid: no such host, or no answer from the name server" \
+	    chr-pull r.invalid/x
+}
+
+# --- tokens ---
+
+challenge='"status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://$HOST/token\",service=\"s\""}'
+
+@test "401 on the first call, then one token for all" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}'
+	pulls
+	asked 'GET /token?service=s&scope=repository%3Aa%2Fb%3Apull$' 1
+	asked 'GET /v2/a/b/manifests/latest auth=Bearer t1' 1
+	asked 'blobs/.* auth=Bearer t1' 3
+}
+
+@test "scopes of the challenge, reduced to pulling; a realm with a query" {
+	fake '{"on":"* /v2/*","auth":null,"status":401,"headers":{"WWW-Authenticate":"bearer REALM=\"http://$HOST/token?x=1\" , Scope=\"repository:a/b:pull,push repository:c/d:pull\""}}'
+	pulls
+	asked 'GET /token?x=1&scope=repository%3Aa%2Fb%3Apull&scope=repository%3Ac%2Fd%3Apull$' 1
+}
+
+@test "a token called access_token" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /token*","status":200,"body":"{\"token\":\"\",\"access_token\":\"t2\",\"expires_in\":300}"}'
+	pulls
+	asked 'auth=Bearer t2' 4
+}
+
+@test "no token in the reply" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /token?*","times":1,"status":200,"body":"{}"}' \
+	    '{"on":"GET /token?*","times":1,"status":200,"body":"{\"token\":\"a\\r\\nb\"}"}' \
+	    '{"on":"GET /token?*","status":200,"body":"<html>"}'
+	run_err 6 "chr-pull: $host/a/b:latest: token server $host: no token in reply" \
+	    chr-pull "$host/a/b"
+	run_err 6 "chr-pull: $host/a/b:latest: token server $host: no token in reply" \
+	    chr-pull "$host/a/b"
+	run_like 6 "chr-pull: $host/a/b:latest: token server $host: not JSON: *" \
+	    chr-pull "$host/a/b"
+}
+
+@test "a token that dies in the middle is renewed once" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /v2/a/b/blobs/*","auth":"Bearer t1","skip":1,'"$challenge"'}' \
+	    '{"on":"GET /token*","times":1,"status":200,"body":"{\"token\":\"t1\"}"}' \
+	    '{"on":"GET /token*","status":200,"body":"{\"token\":\"t2\"}"}'
+	run_err 0 "" chr-pull -j 1 "$host/a/b"
+	asked 'GET /token' 2
+	asked 'blobs/.*auth=Bearer t2' 2
+}
+
+@test "a second 401 is final" {
+	fake '{"on":"* /v2/a/b/manifests/*",'"$challenge"'}' \
+	    '{"on":"* /v2/a/c/blobs/*",'"$challenge"'}'
+	run_err 4 "chr-pull: $host/a/b:latest: not found or no access" \
+	    chr-pull "$host/a/b"
+	asked 'GET /token' 1
+	run_like 4 "chr-pull: $host/a/c:latest: sha256:*: not found or no access" \
+	    chr-pull -j 1 "$host/a/c"
+}
+
+@test "401 without a challenge: /v2/ has it" {
+	fake '{"on":"GET /v2/",'"$challenge"'}' \
+	    '{"on":"* /v2/*","auth":null,"status":401}'
+	pulls
+	asked 'GET /v2/$' 1
+}
+
+@test "401 without any challenge" {
+	fake '{"on":"* /v2/*","status":401,"body":"{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"authentication required\"}]}"}'
+	run_err 4 "chr-pull: $host/a/b:latest: not found or no access: authentication required" \
+	    chr-pull "$host/a/b"
+}
+
+@test "challenges that are no use" {
+	fake '{"on":"* /v2/a/*","status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"\""}}' \
+	    '{"on":"* /v2/b/*","status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://x"}}' \
+	    '{"on":"* /v2/c/*","status":401,"headers":{"WWW-Authenticate":"Negotiate"}}'
+	run_err 6 "chr-pull: $host/a/b:latest: $host: malformed WWW-Authenticate header" \
+	    chr-pull "$host/a/b"
+	run_err 6 "chr-pull: $host/b/b:latest: $host: malformed WWW-Authenticate header" \
+	    chr-pull "$host/b/b"
+	run_err 4 "chr-pull: $host/c/b:latest: not found or no access" \
+	    chr-pull "$host/c/b"
+}
+
+@test "the best of several challenges" {
+	fake '{"on":"* /v2/*","auth":null,"status":401,"headers":{"WWW-Authenticate":["Negotiate","Basic realm=\"r\"","Bearer realm=\"http://$HOST/token\""]}}'
+	pulls
+	asked 'auth=Bearer t1' 4
+}
+
+@test "realms that are not to be asked" {
+	fake '{"on":"* /v2/a/*","status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://127.0.0.1:1/token\""}}' \
+	    '{"on":"* /v2/b/*","status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://169.254.169.254/\""}}' \
+	    '{"on":"* /v2/c/*","status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"file:///etc/passwd\""}}'
+	run_err 6 "chr-pull: $host/a/b:latest: realm http://127.0.0.1:1/token refused: an address of the local network" \
+	    chr-pull "$host/a/b"
+	run_err 6 "chr-pull: $host/b/b:latest: realm http://169.254.169.254/ refused: an address of the local network" \
+	    chr-pull "$host/b/b"
+	run_err 6 "chr-pull: $host/c/b:latest: realm file:///etc/passwd refused: not an http or https address" \
+	    chr-pull "$host/c/b"
+}
+
+@test "403 is final" {
+	fake '{"on":"* /v2/*","status":403,"body":"{\"errors\":[{\"code\":\"DENIED\"}]}"}'
+	run_err 4 "chr-pull: $host/a/b:latest: access denied: DENIED" \
+	    chr-pull "$host/a/b"
+	asked . 1
+}
+
+# --- credentials ---
+
+basic='"status":401,"headers":{"WWW-Authenticate":"Basic realm=\"r\""}'
+
+# login FILE USER:PASSWORD: a file of credentials for $host.
+login() {
+	mkdir -p "$(dirname "$1")"
+	printf '{"auths":{"%s":{"auth":"%s"}}}' "$host" \
+	    "$(printf %s "$2" | base64)" >"$1"
+}
+
+@test "credential files, in their order" {
+	fake '{"on":"* /v2/*","auth":null,'"$basic"'}'
+	printf '{"http://%s":{"auth":"%s"}}' "$host" \
+	    "$(printf e:e | base64)" >"$HOME/.dockercfg"
+	run_err 0 "" chr-pull -n "$host/a/b"
+	login "$HOME/.docker/config.json" d:d
+	run_err 0 "" chr-pull -n "$host/a/b"
+	login "$HOME/.config/containers/auth.json" c:c
+	run_err 0 "" chr-pull -n "$host/a/b"
+	export XDG_RUNTIME_DIR=$T/run
+	login "$XDG_RUNTIME_DIR/containers/auth.json" b:b
+	run_err 0 "" chr-pull -n "$host/a/b"
+	export REGISTRY_AUTH_FILE=$T/auth.json
+	login "$REGISTRY_AUTH_FILE" a:a
+	run_err 0 "" chr-pull -n "$host/a/b"
+	run sed -n 's/.*auth=Basic //p' requests
+	[ "$output" = "$(for p in e d c b a; do printf %s "$p:$p" | base64; done)" ]
+}
+
+@test "credentials are not printed" {
+	fake '{"on":"* /v2/*",'"$basic"'}'
+	login "$HOME/.docker/config.json" user:hidden
+	run_err 4 "chr-pull: $host/a/b:latest: not found or no access" \
+	    chr-pull -v "$host/a/b"
+	asked 'auth=Basic' 1
+}
+
+@test "Basic without credentials" {
+	fake '{"on":"* /v2/*",'"$basic"'}'
+	run_err 4 "chr-pull: $host/a/b:latest: not found or no access: no credentials for 127.0.0.1" \
+	    chr-pull "$host/a/b"
+}
+
+@test "a token is asked for with the user's password" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}'
+	login "$HOME/.docker/config.json" user:pass
+	pulls
+	asked 'GET /token?account=user&service=s&scope=.* auth=Basic dXNlcjpwYXNz$' 1
+}
+
+@test "a token request with credentials is not redirected" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /token*","status":302,"headers":{"Location":"/elsewhere"}}'
+	login "$HOME/.docker/config.json" user:pass
+	run_err 5 "chr-pull: $host/a/b:latest: token server: redirect of a request with credentials refused" \
+	    chr-pull "$host/a/b"
+}
+
+@test "wrong password" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /token*","status":401,"body":"{\"details\":\"incorrect username or password\"}"}'
+	login "$HOME/.docker/config.json" user:pass
+	run_err 4 "chr-pull: $host/a/b:latest: not found or no access: token server $host says HTTP 401: incorrect username or password" \
+	    chr-pull "$host/a/b"
+}
+
+@test "an identity token is posted, or where that is not known sent by GET" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"POST /token","times":1,"status":200,"body":"{\"access_token\":\"t3\"}"}' \
+	    '{"on":"POST /token","status":405}'
+	mkdir "$HOME/.docker"
+	echo "{\"auths\":{\"$host\":{\"identitytoken\":\"id+1\"}}}" \
+	    >"$HOME/.docker/config.json"
+	run_err 0 "" chr-pull -n "$host/a/b"
+	asked 'POST /token body=grant_type=refresh_token&client_id=chr&service=s&scope=repository%3Aa%2Fb%3Apull&refresh_token=id%2B1' 1
+	asked 'auth=Bearer t3' 1
+	run_err 0 "" chr-pull -n "$host/a/b"
+	asked 'GET /token?' 1
+}
+
+@test "a ready token is used at once" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}'
+	mkdir "$HOME/.docker"
+	echo "{\"auths\":{\"$host/a\":{\"registrytoken\":\"ready\"}}}" \
+	    >"$HOME/.docker/config.json"
+	run_err 0 "" chr-pull -n "$host/a/b"
+	[ "$(cat requests)" = "HEAD /v2/a/b/manifests/latest auth=Bearer ready" ]
+}
+
+# helper SCRIPT: docker-credential-test does this.
+credential_helper() {
+	mkdir -p bin "$HOME/.docker"
+	printf '#!/bin/sh\n%s\n' "$1" >bin/docker-credential-test
+	chmod +x bin/docker-credential-test
+	PATH=$T/bin:$PATH
+	echo '{"credsStore":"test"}' >"$HOME/.docker/config.json"
+}
+
+@test "a credential helper is asked" {
+	fake '{"on":"* /v2/*","auth":null,'"$basic"'}'
+	credential_helper 'echo "$1 $(cat)" >"$HOME/asked"
+	echo "{\"ServerURL\":\"x\",\"Username\":\"u\",\"Secret\":\"p\"}"'
+	run_err 0 "" chr-pull -n "$host/a/b"
+	[ "$(cat "$HOME/asked")" = "get $host" ]
+	asked 'auth=Basic dTpw' 1
+}
+
+@test "a credential helper with an identity token" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}'
+	credential_helper 'echo "{\"Username\":\"<token>\",\"Secret\":\"id\"}"'
+	run_err 0 "" chr-pull -n "$host/a/b"
+	asked 'POST /token .*refresh_token=id' 1
+}
+
+@test "a credential helper that fails does not stop a public pull" {
+	fake
+	credential_helper 'echo "credentials not found in native keychain"; exit 1'
+	run_err 0 "" chr-pull -n "$host/a/b"
+	credential_helper 'echo "no keychain"; exit 1'
+	run_err 0 "chr-pull: warning: docker-credential-test: exit status 1: no keychain" \
+	    chr-pull -n "$host/a/b"
+	credential_helper 'exec <&-; echo "{}"'
+	run_err 0 "chr-pull: warning: docker-credential-test: no Username and Secret: no credentials used" \
+	    chr-pull -n "$host/a/b"
+	rm bin/docker-credential-test
+	run_err 0 "chr-pull: warning: docker-credential-test: No such file or directory" \
+	    chr-pull -n "$host/a/b"
+	echo '{"credsStore":"../x"}' >"$HOME/.docker/config.json"
+	run_err 0 "chr-pull: warning: credential helper ../x: bad name" \
+	    chr-pull -n "$host/a/b"
+}
+
+@test "a malformed file of credentials is warned about" {
+	fake
+	mkdir "$HOME/.docker"
+	echo '{' >"$HOME/.docker/config.json"
+	run_like 0 "chr-pull: warning: $HOME/.docker/config.json: line *" \
+	    chr-pull -n "$host/a/b"
+}
+
+# --- redirects ---
+
+@test "a redirect to another port loses Authorization" {
+	fake '{"on":"*?sig=1","auth":null}' \
+	    '{"on":"*","status":400,"body":"Only one auth mechanism allowed"}'
+	cdn=$host
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /v2/a/b/blobs/'"$layer"'","status":307,"headers":{"Location":"http://'"$cdn"'/v2/x/blobs/'"$layer"'?sig=1"}}'
+	pulls
+	asked "GET /v2/a/b/blobs/$layer auth=Bearer t1$" 1
+	asked "GET /v2/x/blobs/$layer?sig=1$" 1
+}
+
+@test "a redirect within the host keeps Authorization" {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /v2/a/b/manifests/latest","status":302,"headers":{"Location":"../../c/manifests/1"}}'
+	pulls
+	asked 'GET /v2/a/c/manifests/1 auth=Bearer t1' 1
+}
+
+@test "redirects in a circle" {
+	fake '{"on":"GET /v2/a/b/manifests/*","status":307,"headers":{"Location":"/v2/a/b/manifests/latest"}}'
+	run_err 5 "chr-pull: $host/a/b:latest: too many redirects" \
+	    chr-pull "$host/a/b"
+	asked . 11
+}
+
+@test "redirects to nowhere" {
+	fake '{"on":"* /v2/a/*","status":307}' \
+	    '{"on":"* /v2/b/*","status":307,"headers":{"Location":"file:///etc/passwd"}}'
+	run_err 5 "chr-pull: $host/a/b:latest: HTTP 307 without Location" \
+	    chr-pull "$host/a/b"
+	run_err 5 "chr-pull: $host/b/b:latest: redirect to a bad address" \
+	    chr-pull "$host/b/b"
+}
+
+@test "an address that has expired is asked for again" {
+	fake '{"on":"GET /v2/a/b/blobs/'"sha256:*"'","times":1,"status":307,"headers":{"Location":"/expired"}}' \
+	    '{"on":"GET /expired","status":403}'
+	pulls
+	asked 'GET /expired' 1
+	asked 'GET /v2/a/b/blobs' 4
+}
+
+# --- trying again ---
+
+@test "429 with Retry-After, as seconds and as a date" {
+	fake '{"on":"GET /v2/*","times":1,"status":429,"headers":{"Retry-After":"1"}}' \
+	    '{"on":"GET /v2/*","times":1,"status":429,"headers":{"Retry-After":"$DATE+1"}}'
+	SECONDS=0
+	pulls
+	[ "$SECONDS" -ge 1 ] && [ "$SECONDS" -le 4 ]
+	asked 'manifests/latest' 3
+}
+
+@test "503 twice" {
+	fake '{"on":"GET /v2/*","times":2,"status":503,"headers":{"Retry-After":"0"}}'
+	run_like 0 "$host: HTTP 503; trying again in 0.0 s*" \
+	    chr-pull -v "$host/a/b"
+	asked 'manifests/latest' 3
+}
+
+@test "503 for ever" {
+	fake '{"on":"* /v2/a/*","status":503,"headers":{"Retry-After":"0"}}' \
+	    '{"on":"GET /v2/b/*/blobs/*","status":503,"headers":{"Retry-After":"0"}}'
+	run_err 5 "chr-pull: $host/a/b:latest: $host: HTTP 503" \
+	    chr-pull "$host/a/b"
+	asked 'manifests/latest' 5
+	run_like 5 "chr-pull: $host/b/b:latest: sha256:*: $host: HTTP 503" \
+	    chr-pull -j 1 "$host/b/b"
+	asked 'GET /v2/b/b/blobs' 5
+}
+
+@test "the Hub's quota is not tried again" {
+	fake '{"on":"* /v2/a/*","status":429,"headers":{"ratelimit-limit":"100;w=21600","ratelimit-remaining":"0;w=21600","Retry-After":"3600"}}' \
+	    '{"on":"* /v2/b/*","status":429,"body":"{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"You have reached your pull rate limit.\"}]}"}'
+	run_like 5 "chr-pull: $host/a/b:latest: pull rate limit reached (100 in 6 h), try again after 20??-??-?? ??:?? UTC" \
+	    chr-pull "$host/a/b"
+	run_err 5 "chr-pull: $host/b/b:latest: pull rate limit reached: You have reached your pull rate limit." \
+	    chr-pull "$host/b/b"
+	asked . 2
+}
+
+@test "a server that wants too much patience" {
+	fake '{"on":"* /v2/*","status":503,"headers":{"Retry-After":"86400"}}'
+	run_err 5 "chr-pull: $host/a/b:latest: $host: HTTP 503" \
+	    chr-pull "$host/a/b"
+	asked . 1
+}
+
+@test "the connection closed after half the blob: the rest by Range" {
+	fake '{"on":"GET /v2/*/blobs/*","skip":2,"times":1,"cut":100000}'
+	run_err 0 "" chr-pull -j 1 "$host/a/b"
+	asked 'blobs/.*range=bytes=100000-' 1
+}
+
+@test "the same, and the server does not know Range" {
+	fake '{"on":"GET /v2/*/blobs/*","skip":2,"times":1,"cut":100000}' \
+	    '{"on":"GET /v2/*/blobs/*","range":false}'
+	run_err 0 "" chr-pull -j 1 "$host/a/b"
+	asked 'blobs/.*range=bytes=100000-' 1
+}
+
+@test "206 with a wrong Content-Range: from the start" {
+	local r
+
+	for r in 'bytes 0-199/200' 'bytes 100000-200000/9' 'bytes */9' x; do
+		rm -rf "$CHR_STORE" requests
+		fake '{"on":"GET /v2/*/blobs/*","skip":2,"times":1,"cut":100000}' \
+		    '{"on":"GET /v2/*/blobs/*","skip":2,"times":1,"headers":{"Content-Range":"'"$r"'"}}'
+		run_err 0 "" chr-pull -j 1 "$host/a/b"
+		asked 'range=bytes=100000-' 1
+		asked 'GET /v2/a/b/blobs' 5
+	done
+}
+
+@test "416: from the start" {
+	fake '{"on":"GET /v2/*/blobs/*","skip":2,"times":1,"cut":100000}' \
+	    '{"on":"GET /v2/*/blobs/*","skip":2,"times":1,"status":416}'
+	run_err 0 "" chr-pull -j 1 "$host/a/b"
+	asked 'GET /v2/a/b/blobs' 5
+}
+
+@test "a later run goes on where the first stopped" {
+	fake '{"on":"GET /v2/*/blobs/'"*"'","skip":2,"times":1,"cut":100000}' \
+	    '{"on":"GET /v2/*/blobs/*","skip":2,"times":1,"status":403}'
+	run_like 4 "chr-pull: $host/a/b:latest: sha256:*: access denied" \
+	    chr-pull -j 1 "$host/a/b"
+	: >requests
+	run_err 0 "" chr-pull -j 1 "$host/a/b"
+	asked 'GET /v2/a/b/blobs' 1
+	asked 'range=bytes=100000-' 1
+}
+
+@test "what an earlier run left was bad" {
+	fake
+	mkdir -m 700 "$CHR_STORE"
+	mkdir -p "$CHR_STORE/blobs/sha256"
+	printf 'something else' >"$CHR_STORE/blobs/sha256/.${layer#sha256:}.part"
+	pulls
+	asked "blobs/$layer range=bytes=14-" 1
+	asked "blobs/$layer$" 1
+}
+
+@test "a body longer than its size" {
+	fake '{"on":"GET /v2/a/*/blobs/*","extra":"more"}' \
+	    '{"on":"GET /v2/b/*/blobs/*","extra":"more","length":false}'
+	run_like 6 "chr-pull: $host/a/b:latest: sha256:*: reply is longer than its size, * bytes" \
+	    chr-pull -j 1 "$host/a/b"
+	run_like 6 "chr-pull: sha256:*: longer than its size, * bytes" \
+	    chr-pull -j 1 "$host/b/b"
+	[ -z "$(find "$CHR_STORE/blobs" -name '*.part')" ]
+}
+
+@test "a body shorter than its size" {
+	fake '{"on":"GET /v2/*/blobs/*","status":200,"body":"short","range":false}'
+	run_like 6 "chr-pull: $host/a/b:latest: sha256:*: reply ends after 5 of * bytes" \
+	    chr-pull -j 1 "$host/a/b"
+}
+
+@test "the right size and the wrong digest" {
+	fake
+	printf x | dd of="img/blobs/sha256/${layer#sha256:}" seek=100 bs=1 \
+	    conv=notrunc status=none
+	run_like 6 "chr-pull: $layer: content has the digest sha256:*" \
+	    chr-pull -j 1 "$host/a/b"
+}
+
+@test "a full disk is not the network's fault" {
+	skip_unless_root
+	fake
+	mkdir store
+	mount -t tmpfs -o size=128k,mode=700 chr-test store
+	CHR_STORE=$T/store/s
+	run_like 1 "chr-pull: $CHR_STORE/blobs/sha256/.${layer#sha256:}.part: No space left on device" \
+	    chr-pull -j 1 "$host/a/b"
+	umount store
+}
+
+# --- content ---
+
+@test "a manifest of 5 MiB" {
+	fake
+	head -c 5242880 /dev/zero | tr '\0' ' ' >big
+	end_server "$server"
+	fake '{"on":"GET *","status":200,"file":"'"$T"'/big"}'
+	run_err 6 "chr-pull: $host/a/b:latest: manifest is larger than 4194304 bytes" \
+	    chr-pull "$host/a/b"
+}
+
+@test "a manifest that is not what the digest says" {
+	fake '{"on":"GET /v2/a/b/manifests/*","status":200,"body":"{}"}'
+	run_err 6 "chr-pull: $host/a/b@$manifest: content of the manifest has the digest sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" \
+	    chr-pull "$host/a/b@$manifest"
+}
+
+@test "Docker-Content-Digest is only a hint" {
+	fake '{"on":"GET /v2/a/b/manifests/*","headers":{"Docker-Content-Digest":"sha512:x"}}'
+	pulls
+}
+
+@test "Content-Type text/plain, or none" {
+	fake '{"on":"GET /v2/a/b/manifests/*","times":1,"headers":{"Content-Type":"text/plain"}}' \
+	    '{"on":"GET /v2/a/b/manifests/*","headers":{"Content-Type":[]}}'
+	pulls
+	rm -r "$CHR_STORE"
+	pulls
+}
+
+@test "replies that make no sense" {
+	fake '{"on":"GET /v2/a/*","status":200,"body":""}' \
+	    '{"on":"GET /v2/b/*","status":200,"headers":{"Content-Type":"text/html"},"body":"<html>\n<title>Log in</title>"}' \
+	    '{"on":"* /v2/c/*","status":200,"body":"<html>"}'
+	run_err 6 "chr-pull: $host/a/b:latest: $host: empty reply" \
+	    chr-pull "$host/a/b"
+	run_err 6 "chr-pull: $host/b/b:latest: $host: reply is no manifest: <html> <title>Log in</title>" \
+	    chr-pull "$host/b/b"
+	run_err 6 "chr-pull: $host/c/b:latest: $host: reply is no manifest: <html>" \
+	    chr-pull -n "$host/c/b"
+}
+
+@test "an HTML page with terminal codes leaves the terminal clean" {
+	fake '{"on":"* /v2/*","status":502,"headers":{"Retry-After":"0"},"body":"<html>\u001b[31m\u001b]0;x\u0007 gone"}'
+	run_err 5 "chr-pull: $host/a/b:latest: $host: HTTP 502: <html>\\033[31m\\033]0;x\\007 gone" \
+	    chr-pull "$host/a/b"
+}
+
+@test "Warning: 299 is shown once" {
+	fake '{"on":"*","headers":{"Warning":"299 - \"this registry\u001b[1m closes\""}}'
+	pulls "chr-pull: warning: $host: this registry\\033[1m closes"
+}
+
+@test "a manifest that is an index, too" {
+	manifest_as 'm["manifests"] = []'
+	fake
+	run_like 6 "chr-pull: *" chr-pull "$host/a/b"
+}
+
+@test "a bad config digest, a diff_id too few" {
+	manifest_as 'm["config"]["digest"] = m["layers"][0]["digest"]; m["config"]["size"] = m["layers"][0]["size"]'
+	fake
+	run_like 6 "chr-pull: *" chr-pull "$host/a/b"
+	end_server "$server"
+	manifest_as 'm["layers"].append(m["layers"][0])'
+	fake
+	run_like 6 "chr-pull: *" chr-pull "$host/a/b"
+}
+
+@test "an encrypted layer" {
+	manifest_as 'm["layers"][0]["mediaType"] += "+encrypted"'
+	fake
+	run_like 6 "chr-pull: *" chr-pull "$host/a/b"
+}
+
+# index ENTRY...: an index of these entries, JSON objects.
+index() {
+	local IFS=,
+
+	top '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":['"$*"']}'
+}
+
+entry() {
+	printf '{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"%s","size":%d%s}' \
+	    "$(cat digest)" "$(stat -c %s "img/blobs/sha256/$(cut -c 8- digest)")" "${1-}"
+}
+
+@test "an index: unknown types, unknown platforms, none" {
+	fake
+	end_server "$server"
+	index '{"mediaType":"application/x","digest":"sha256:'"$(printf %064d 1)"'","size":3}' \
+	    "$(entry ',"platform":{"os":"unknown","architecture":"unknown"}' |
+		sed 's/sha256:..../sha256:0000/')" "$(entry)"
+	image=$manifest
+	fake
+	run_err 0 "" chr-pull "$host/a/b"
+	[ "$output" = "$host/a/b@$image" ]
+	run_err 0 "" chr-pull -n "$host/a/b"
+	[ "$output" = "$host/a/b@$(cat digest)" ]
+}
+
+@test "an index in an index; in itself" {
+	fake
+	end_server "$server"
+	index "$(entry)"
+	inner=$(entry | sed s/manifest.v1/index.v1/)
+	index "$inner"
+	fake
+	run_err 0 "" chr-pull "$host/a/b"
+	end_server "$server"
+	# a tag's index may name itself only by lying about the digest
+	self=$(entry | sed s/manifest.v1/index.v1/)
+	fake '{"on":"GET /v2/a/b/manifests/*","status":200,"body":"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":['"${self//\"/\\\"}"']}"}'
+	run_like 6 "chr-pull: *" chr-pull "$host/a/c" "$host/a/b"
+}
+
+# --- layers from elsewhere ---
+
+@test "a layer with urls comes from there, without credentials" {
+	fake
+	cdn=$host
+	manifest_as 'm["layers"][1]["urls"] = ["http://'"$cdn"'/v2/x/blobs/" + m["layers"][1]["digest"]]'
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}'
+	pulls
+	asked "GET /v2/x/blobs/$layer$" 1
+	asked "GET /v2/a/b/blobs/$layer" 0
+}
+
+@test "where urls lead nowhere the registry is asked" {
+	fake
+	end_server "$server"
+	manifest_as 'm["layers"][1]["urls"] = ["http://127.0.0.1:1/x"]'
+	fake
+	pulls
+	asked "GET /v2/a/b/blobs/$layer" 1
+}
+
+# --- mirrors ---
+
+@test "a mirror is asked first, with ns and its own credentials" {
+	fake
+	mirror=$host
+	fake
+	login "$HOME/.docker/config.json" user:pass
+	export CHR_MIRRORS="# mirrors
+$host http://$mirror
+other.example https://elsewhere"
+	mv requests before
+	pulls
+	asked "GET /v2/a/b/manifests/latest?ns=$host$" 1
+	asked "GET /v2/a/b/blobs/.*?ns=$host$" 3
+	asked . 4
+}
+
+@test "a mirror that fails gives way to the registry" {
+	fake '{"on":"* /v2/a/*","status":500}' \
+	    '{"on":"* /v2/b/*/blobs/*","status":404}' \
+	    '{"on":"* /v2/c/*","status":200,"body":"<html>log in"}' \
+	    '{"on":"* /v2/d/*/blobs/*","cut":50}'
+	mirror=$host
+	fake
+	export CHR_MIRRORS="$host http://$mirror/"
+	for r in a b c d; do
+		rm -rf "$CHR_STORE"
+		run_err 0 "" chr-pull "$host/$r/x"
+	done
+	CHR_MIRRORS="$host http://127.0.0.1:1"
+	rm -rf "$CHR_STORE"
+	run_err 0 "" chr-pull "$host/a/b"
+	CHR_MIRRORS="$host"
+	run_err 1 "chr-pull: CHR_MIRRORS: $host: not a line of the form domain URL" \
+	    chr-pull "$host/a/b"
+}
+
+@test "a mirror's wrong content is not the end" {
+	fake '{"on":"GET /v2/a/b/blobs/*","status":200,"body":"something else"}' \
+	    '{"on":"GET /v2/a/c/blobs/*","extra":"more"}'
+	mirror=$host
+	fake
+	export CHR_MIRRORS="$host http://$mirror"
+	run chr-pull "$host/a/b"
+	[ "$status" = 0 ]
+	rm -r "$CHR_STORE"
+	run chr-pull "$host/a/c"
+	[ "$status" = 0 ]
+}
+
+# --- the rest ---
+
+@test "a proxy, but not for loopback" {
+	fake
+	export http_proxy=http://$host all_proxy=http://127.0.0.1:1
+	run_err 0 "" chr-pull -n http://r.invalid:5000/a/b
+	asked 'HEAD http://r.invalid:5000/v2/a/b/manifests/latest' 1
+	http_proxy=http://127.0.0.1:1
+	run_err 0 "" chr-pull -n "$host/a/b"
+}
+
+@test "every request says who asks and what for" {
+	need python3
+	/usr/bin/python3 -c '
+import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
+c = s.accept()[0]
+open("request", "wb").write(c.recv(65536))
+c.sendall(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+c.close(); c = s.accept()[0]; c.recv(65536)
+c.sendall(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+' 3>&- &
+	server=$!
+	server_pids+=" $server"
+	host=127.0.0.1:$(port_of "$server")
+	run_err 3 "chr-pull: $host/a:latest: not found" chr-pull -n "$host/a"
+	tr -d '\r' <request >lines
+	grep -qx 'User-Agent: chr/[0-9.]*' lines
+	grep -qx 'Accept: application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json' lines
+	run grep -ci '^accept-encoding\|^authorization\|^cookie' lines
+	[ "$output" = 0 ]
+}
+
+@test "Content-Encoding is left alone" {
+	fake '{"on":"GET /v2/*/blobs/*","headers":{"Content-Encoding":"x-gzip"}}'
+	pulls
+}
+
+@test "a server that talks no HTTP" {
+	fake '{"on":"*","raw":"SSH-2.0-x\r\n"}'
+	run_like 5 "chr-pull: $host/a/b:latest: $host: *" \
+	    timeout 60 chr-pull "$host/a/b"
+}
+
+@test "two pulls of one image at once" {
+	fake '{"on":"GET /v2/*/blobs/*","delay":0.3}'
+	chr-pull "$host/a/b" >one 3>&- &
+	run_err 0 "" chr-pull "$host/a/b"
+	wait "$!"
+	[ "$(cat one)" = "$output" ]
+	asked "GET /v2/a/b/blobs/$layer" 1
+}
+
+@test "a layer twice in an image is fetched once" {
+	mkimage -f oci -n 1 img "file a 644 x" "file b 644 y" "file a 644 x" \
+	    >digest
+	fake
+	pulls
+	asked 'GET /v2/a/b/blobs' 3
+}
+
+@test "the progress line" {
+	fake '{"on":"GET /v2/*/blobs/*","delay":0.3}'
+	run on_tty chr-pull "$host/a/b"
+	[ "$status" = 0 ]
+	[[ $output == *"$host/a/b:latest  "*" of "*"  layers "*/3* ]]
+	[[ $output == *$'\r\e[K'* ]]
+	rm -r "$CHR_STORE"
+	run on_tty chr-pull -q "$host/a/b"
+	[[ $output != *layers* ]]
+}

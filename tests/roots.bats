@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# See LICENSE.
+
+load helper
+
+setup() {
+	helper_setup
+	skip_unless_root
+}
+
+@test "-g leaves directories alone that chr-mkroot did not make" {
+	mkdir -m 700 "$T/mine" "$T/mine/.ssh"
+	echo key >"$T/mine/.ssh/id"
+	CHR_ROOTS=$T/mine run_ok chr-rm -g
+	[ -e "$T/mine/.ssh/id" ]
+}
+
+@test "an image's device or fifo is never written to" {
+	mkimage "$T/i.tar" 'dir etc;fifo etc/.hosts.new;fifo etc/.resolv.conf.new' >/dev/null
+	chr-pull -q -t i "$T/i.tar" && rm "$T/i.tar"
+	run_ok timeout 5 chr-mkroot i
+	[ -f "$output/etc/hosts" ]
+	chr-rm "$output"
+}
+
+@test "chr-exec starts while chr-rm -g looks on" {
+	local i p root
+	pulled
+	root=$(chr-mkroot box)
+	(for ((i = 0; i < 200; i++)); do chr-rm -g; done) &
+	p=$!
+	for ((i = 0; i < 100; i++)); do chr-exec "$root" true; done
+	wait $p
+	chr-rm "$root"
+}
+
+@test "two chr-rm of one root both end well" {
+	local i p root
+	pulled
+	for ((i = 0; i < 30; i++)); do
+		root=$(chr-mkroot box)
+		chr-rm -f "$root" & p=$!
+		chr-rm -f "$root"
+		wait $p
+	done
+}
+
+@test "an image that was named meanwhile stays" {
+	local p
+	skip_if_sanitized
+	need strace
+	pulled
+	mkimage "$T/box.tar" busybox >/dev/null
+	rm "$CHR_STORE"/names/docker.io/library/box*
+	strace -o /dev/null -e trace=flock \
+	    -e inject=flock:delay_enter=1500000:when=1 chr-rm -g & p=$!
+	sleep 0.7
+	chr-pull -q -t box "$T/box.tar"
+	wait $p
+	chr-mkroot box | xargs chr-rm
+}
+
+@test "removing one image keeps what an interrupted pull has fetched" {
+	mkimage -n a "$T/a.tar" 'file a 644 a' >/dev/null
+	chr-pull -q -t a "$T/a.tar"
+	printf 0123456789 >"$CHR_STORE/blobs/sha256/.$(printf 0%.0s {1..64}).part"
+	chr-rm a
+	[ -e "$CHR_STORE/blobs/sha256/.$(printf 0%.0s {1..64}).part" ]
+}
+
+@test "an image stays below overlays, whatever the store is called" {
+	local root
+	export CHR_STORE="$T/s:t,u"
+	pulled
+	root=$(chr-mkroot -m overlay box)
+	run chr-rm box
+	chr-rm "$root"
+	[ "$status" = 1 ]
+}
+
+@test "somebody else's overlay in place of the own one is refused" {
+	local root
+	pulled
+	root=$(chr-mkroot -m overlay box)
+	umount "$root"
+	mkdir "$T/l" "$T/u" "$T/w"
+	mount -t overlay -o "lowerdir=$T/l,upperdir=$T/u,workdir=$T/w" none "$root"
+	run chr-rm "$root"
+	umount "$root" || :
+	[ "$status" = 1 ]
+	chr-rm "$root"
+}
+
+@test "a directory's default ACL does not get into the root" {
+	local root
+	pulled
+	mkdir "$T/acl"
+	python3 - "$T/acl" <<-'EOT'
+		import os, struct, sys
+		u = 0xffffffff
+		acl = struct.pack("<I", 2)
+		for e in ((1, 7, u), (2, 7, 65534), (4, 5, u), (16, 7, u), (32, 5, u)):
+		    acl += struct.pack("<HHI", *e)
+		os.setxattr(sys.argv[1], "system.posix_acl_default", acl)
+	EOT
+	root=$(chr-mkroot -x -d "$T/acl" box)
+	run python3 -c 'import os, sys
+print(*os.listxattr(sys.argv[1]), sep="")' "$root/etc"
+	chr-rm "$root"
+	[ -z "$output" ]
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env bats
+# See LICENSE.
+# The store: what it refuses, what it survives.
+
+load helper
+
+small='dir etc; file etc/name 644 small\n'
+
+# Every image is whole, every name leads to one, nothing is half-made.
+store_is_right() {
+	local f name
+
+	for f in "$CHR_STORE"/blobs/sha256/[0-9a-f]*; do
+		[ "$(sha256sum <"$f")" = "${f##*/}  -" ] || fail "bad blob $f"
+	done
+	while read -r name; do
+		[ -d "$name/root" ] || fail "$name leads nowhere"
+		[ "$(cat "$name/root/etc/name")" = small ] || fail "$name is not whole"
+	done < <(find "$CHR_STORE/names" -type l)
+	/usr/bin/python3 -c 'import json, sys; json.load(open(sys.argv[1]))' \
+	    "$CHR_STORE/index.json"
+}
+
+@test "its directories are its owner's alone" {
+	mkimage -n a/b:1 img.tar "$small"
+	run_like 0 "" chr-pull ./img.tar
+	[ "$(stat -c %a "$CHR_STORE")" = 700 ]
+	[ "$(cat "$CHR_STORE/oci-layout")" = '{"imageLayoutVersion": "1.0.0"}' ]
+	chmod 755 "$CHR_STORE"
+	run_err 1 "chr-pull: $CHR_STORE: the store is open to others: mode 755, not 700" \
+	    chr-pull ./img.tar
+	run_err 1 "chr-mkroot: $CHR_STORE: the store is open to others: mode 755, not 700" \
+	    chr-mkroot a/b:1
+	skip_unless_root
+	chmod 700 "$CHR_STORE"
+	chown 12 "$CHR_STORE"
+	run_err 1 "chr-pull: $CHR_STORE: the store belongs to user 12, not to 0" \
+	    chr-pull ./img.tar
+}
+
+@test "a directory with other things in it does not become a store" {
+	mkimage -n a/b:1 img.tar "$small"
+	mkdir -m 755 full
+	: >full/mine
+	CHR_STORE=$T/full run_err 1 "chr-pull: $T/full: not a store, and not empty" \
+	    chr-pull ./img.tar
+	[ "$(ls -A full)" = mine ]
+	[ "$(stat -c %a full)" = 755 ]
+	CHR_STORE=$T/img.tar run_err 1 "chr-pull: $T/img.tar: Not a directory" \
+	    chr-pull ./img.tar
+}
+
+@test "a store that is read-only" {
+	skip_unless_root
+	mkimage -n a/b:1 img.tar "$small"
+	mkimage -n a/c:1 new.tar "$small" 'file more'
+	chr-pull -q ./img.tar >/dev/null
+	mount --bind "$CHR_STORE" "$CHR_STORE"
+	mount -o remount,bind,ro "$CHR_STORE"
+	run_like 1 "chr-pull: $CHR_STORE/*: Read-only file system" \
+	    chr-pull ./new.tar
+	umount "$CHR_STORE"
+}
+
+@test "two pulls of one image at once" {
+	mkimage -n a/b:1 img.tar "$small" busybox
+	pids=
+	for i in 1 2 3 4; do
+		chr-pull -q ./img.tar >out.$i 2>err.$i 3>&- &
+		pids+=" $!"
+	done
+	for i in $pids; do
+		wait "$i"
+	done
+	cat err.? >&2
+	[ "$(cat out.? | sort -u | wc -l)" = 1 ]
+	[ -z "$(cat err.?)" ]
+	store_is_right
+}
+
+@test "a damaged blob is noticed by its size, and by -V" {
+	digest=$(mkimage -f oci -n a/b:1 layout "$small")
+	chr-pull -q ./layout >/dev/null
+	layer=$(cd layout/blobs/sha256 && for f in *; do
+		[ "$(head -c 2 "$f" | od -An -tx1)" != ' 1f 8b' ] || echo "$f"
+	done)
+	blob=$CHR_STORE/blobs/sha256/$layer
+	printf x | dd of="$blob" bs=1 seek=12 conv=notrunc status=none
+	run_err 0 "chr-pull: sha256:$layer: damaged in the store: fetching it again" \
+	    chr-pull -V ./layout
+	[ "$(sha256sum <"$blob")" = "$layer  -" ]
+	printf more >>"$blob"
+	run_ok chr-pull -V ./layout
+	[ "$(sha256sum <"$blob")" = "$layer  -" ]
+	rm "$blob"
+	run_ok chr-pull -V ./layout
+	[ "$(sha256sum <"$blob")" = "$layer  -" ]
+}
+
+@test "no space at any size of the store" {
+	skip_unless_root
+	mkimage -n a/b:1 img.tar "$small" busybox 'random big 400000'
+	mkdir small
+	for kb in 24 64 200 1200 2000 2600; do
+		mount -t tmpfs -o size=${kb}k,mode=700 chr-test small
+		run --separate-stderr env CHR_STORE="$T/small" chr-pull ./img.tar
+		case $status in
+		0) ;;
+		1)
+			[[ $stderr == *"No space left on device" ]] || fail "$stderr"
+			[ "${#stderr_lines[@]}" = 1 ] || fail "$stderr"
+			[ -z "$(ls -A small/images 2>/dev/null)" ]
+			;;
+		*) fail "status $status: $stderr" ;;
+		esac
+		umount small
+	done
+}
+
+# --- with fault injection: make check builds it, the release has none ---
+
+faulty() {
+	[ -x "${CHR_FAULTS_BIN-}/chr-pull" ] || cannot "needs the build with faults"
+	PATH=$CHR_FAULTS_BIN:$PATH
+}
+
+@test "every write, rename and sync may fail: the next run completes" {
+	faulty
+	mkimage -n a/b:1 img.tar "$small" 'file b'
+	FAULT_LOG=$T/log chr-pull -q ./img.tar >/dev/null
+	sort log | uniq -c >places
+	[ "$(wc -l <places)" -gt 8 ]
+	while read -r times place; do
+		for nth in 1 2 "$times"; do
+			[ "$nth" -le "$times" ] || continue
+			rm -rf "$CHR_STORE"
+			FAULT=$place:$nth:ENOSPC run --separate-stderr \
+			    chr-pull -q ./img.tar
+			[ "$status" = 1 ] || [ "$status" = 0 ] ||
+				fail "$place:$nth: status $status: $stderr"
+			if [ "$status" = 1 ]; then
+				[[ $stderr == *"No space left on device" ]] ||
+					fail "$place:$nth: $stderr"
+				[ -z "$(find "$CHR_STORE/images" -mindepth 1 -name '.*' 2>/dev/null)" ] ||
+					fail "$place:$nth: half an image is left"
+			fi
+			unset FAULT
+			run_ok chr-pull ./img.tar
+			store_is_right
+		done
+	done <places
+}
+
+@test "killed at any place: the next run completes, chr-rm -g tidies up" {
+	faulty
+	mkimage -n a/b:1 img.tar "$small" 'file b'
+	FAULT_LOG=$T/log chr-pull -q ./img.tar >/dev/null
+	sort log | uniq -c >places
+	while read -r times place; do
+		for nth in 1 "$times"; do
+			rm -rf "$CHR_STORE"
+			FAULT=$place:$nth:KILL run --separate-stderr \
+			    chr-pull -q ./img.tar
+			[ "$status" != 0 ] || continue
+			unset FAULT
+			# the unpacking child goes with its parent
+			run_ok chr-pull ./img.tar
+			store_is_right
+			run_ok chr-rm -g
+			store_is_right
+			[ -z "$(find "$CHR_STORE/images" "$CHR_STORE/blobs" -mindepth 1 -name '.*')" ] ||
+				fail "$place:$nth: $(find "$CHR_STORE" -name '.*')"
+		done
+	done <places
+}

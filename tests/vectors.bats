@@ -1,0 +1,19 @@
+#!/usr/bin/env bats
+# See LICENSE.
+# What layers come to: each vector of vectors.py pulled, whole trees compared.
+
+load helper
+
+@test "layer vectors" {
+	skip_unless_root
+	# few descriptors, and a directory that hands down its group
+	ulimit -n 256
+	mkdir "$T/v"
+	chgrp 8 "$T/v"
+	chmod 2775 "$T/v"
+	run "$BATS_TEST_DIRNAME/vectors.py" "$T/v"
+	[ "$status" = 0 ] || {
+		printf '%s\n' "$output" | grep -A12 '^not ok' >&2
+		[ -n "$output" ] && false
+	}
+}
