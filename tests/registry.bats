@@ -18,7 +18,7 @@ fake() {
 
 # The digests of the image's layers, bottom first.
 layers() {
-	/usr/bin/python3 - "$(cat digest)" <<-'EOT'
+	python3 - "$(cat digest)" <<-'EOT'
 		import json, sys
 		with open("img/blobs/sha256/" + sys.argv[1][7:]) as f:
 		    for layer in json.load(f)["layers"]:
@@ -47,7 +47,7 @@ top() {
 manifest_as() {
 	[ -d img ] || mkimage -f oci -n 1 img "file a 644 small" \
 	    "random b 200000" >digest
-	top "$(/usr/bin/python3 - "$(cat digest)" "$1" <<-'EOT'
+	top "$(python3 - "$(cat digest)" "$1" <<-'EOT'
 		import json, sys
 		with open("img/blobs/sha256/" + sys.argv[1][7:]) as f:
 		    m = json.load(f)
@@ -741,6 +741,17 @@ other.example https://elsewhere"
 	[ "$status" = 0 ]
 }
 
+@test "a mirror that fails while a layer is unpacked" {
+	fake
+	end_server "$server"
+	fake '{"on":"* /v2/*/blobs/'"$layer"'*","delay":0.5,"cut":50}'
+	mirror=$host
+	fake
+	export CHR_MIRRORS="$host http://$mirror"
+	run_err 0 "" timeout 20 chr-pull "$host/a/b"
+	asked "GET /v2/a/b/blobs/$layer range=bytes=50-" 1
+}
+
 # --- the rest ---
 
 @test "a proxy, but not for loopback" {
@@ -754,7 +765,7 @@ other.example https://elsewhere"
 
 @test "every request says who asks and what for" {
 	need python3
-	/usr/bin/python3 -c '
+	python3 -c '
 import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
 c = s.accept()[0]

@@ -34,11 +34,17 @@ fail(const struct blob *b)
 	return msg_fail(ST_LOCAL, "%s/%s", b->store->path, b->path);
 }
 
+/*
+ * The lock is the open file's, which a child that was forked meanwhile has as
+ * well: closing it here alone would not unlock.
+ */
 static void
 free_blob(struct blob *b)
 {
-	if (b->fd != -1)
+	if (b->fd != -1) {
+		flock(b->fd, LOCK_UN);
 		close(b->fd);
+	}
 	digest_free(b->hash);
 	free(b);
 }
