@@ -150,7 +150,7 @@ open_target(const char *path, int must_be_made, struct target *t)
 			    -1, "%s: not made by chr-mkroot: %s", path, why);
 		return open_plain(t);
 	default:
-		return -1;
+		return msg_fail(-1, "%s", path);
 	}
 }
 

@@ -179,7 +179,7 @@ list_directory(const struct listing *l, const char *dir)
 	for (i = 0; i < n; i++) {
 		path = fdio_fmt("%s/%s/root", dir, list[i]->d_name);
 		if (path != NULL && list[i]->d_name[0] != '.' &&
-		    access(path, F_OK) == 0 && root_open(path, &r, &why) == 0) {
+		    root_open(path, &r, &why) == 0) {
 			print_root(l, &r);
 			root_close(&r);
 		}

@@ -55,6 +55,15 @@ is_ours(const char *path)
 	return ours;
 }
 
+/* Nothing is at path, or nothing that may be seen. */
+static int
+missing(const struct options *o, const char *path)
+{
+	if (errno != ENOENT && errno != ENOTDIR)
+		return msg_fail(ST_LOCAL, "%s", path);
+	return o->force ? 0 : msg_fail(ST_NOTFOUND, "%s", path);
+}
+
 static int
 remove_root(const struct options *o, const char *path)
 {
@@ -63,20 +72,13 @@ remove_root(const struct options *o, const char *path)
 	struct root r;
 	int rc;
 
-	if (lstat(path, &st) == -1) {
-		if (errno != ENOENT && errno != ENOTDIR)
-			return msg_fail(ST_LOCAL, "%s", path);
-		if (o->force)
-			return 0;
-		return msg_fail(ST_NOTFOUND, "%s", path);
-	}
 	if (is_ours(path))
 		return msg_failx(ST_USAGE,
 		    "%s: not removed: the current directory is in it", path);
-	if ((rc = root_open(path, &r, &why)) == -1)
-		return ST_LOCAL;
-	if (rc == 1 && lstat(path, &st) == -1 && errno == ENOENT)
-		return o->force ? 0 : msg_fail(ST_NOTFOUND, "%s", path);
+	/* another chr-rm may be at it */
+	if ((rc = root_open(path, &r, &why)) == -1 ||
+	    (rc == 1 && lstat(path, &st) == -1))
+		return missing(o, path);
 	if (rc == 1)
 		return msg_failx(ST_USAGE,
 		    "%s: not a root made by chr-mkroot: %s", path, why);

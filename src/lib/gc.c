@@ -176,8 +176,7 @@ collect_root(const struct gc *gc, const char *dir, const char *name)
 
 	if ((path = fdio_fmt("%s/%s/root", dir, name)) == NULL)
 		return msg_fail(ST_LOCAL, "%s", dir);
-	if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    root_open(path, &r, &why) == 0) {
+	if (root_open(path, &r, &why) == 0) {
 		lock = openat(r.fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 		if (lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0 &&
 		    is_stale(gc, &r)) {

@@ -24,6 +24,7 @@
 #define PIDS_SHOWN 8
 #define TRIES_MAX 5000 /* milliseconds */
 #define RACES_MAX 10
+#define ENDING_MAX 256000000 /* nanoseconds: half a second in all */
 #define SUFFIX_LEN 7 /* of .XXXXXX */
 
 /* BASE's name and the directory it is in, from BASE/root; or why not. */
@@ -100,10 +101,8 @@ root_open(const char *path, struct root *r, const char **why)
 
 	memset(r, 0, sizeof(*r));
 	r->parentfd = r->fd = -1;
-	if (lstat(path, &st) == -1) {
-		msg_warn("%s", path);
+	if (lstat(path, &st) == -1)
 		return -1;
-	}
 	if ((*why = split_path(path, &parent, &r->name)) != NULL)
 		goto out;
 	r->parentfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -217,25 +216,23 @@ add_user(void *arg, pid_t pid)
 		    len > 0 ? ", " : "", (long)pid);
 }
 
-/* Refuses what somebody uses. */
 static int
-check_unused(const struct root *r, int locked)
+find_users(const struct root *r, struct users *u)
 {
-	struct users u = {"", 0};
+	memset(u, 0, sizeof(*u));
+	if (sys_users_of(r->path, add_user, u) == -1 && errno != ENOENT)
+		return msg_fail(-1, "%s", r->path);
+	return 0;
+}
 
-	if (sys_users_of(r->path, add_user, &u) == -1 && errno != ENOENT) {
-		msg_warn("%s", r->path);
-		return -1;
-	}
-	if (u.n > 0)
-		msg_warnx("%s: in use by process%s %s%s", r->path,
-		    u.n > 1 ? "es" : "", u.text,
-		    u.n > PIDS_SHOWN ? " and more" : "");
-	else if (!locked)
-		msg_warnx("%s: in use: its lock is held", r->path);
-	else
-		return 0;
-	return -1;
+static int
+say_used(const struct root *r, const struct users *u)
+{
+	if (u->n == 0)
+		return msg_failx(-1, "%s: in use: its lock is held", r->path);
+	return msg_failx(-1, "%s: in use by process%s %s%s", r->path,
+	    u->n > 1 ? "es" : "", u->text,
+	    u->n > PIDS_SHOWN ? " and more" : "");
 }
 
 struct mounts {
@@ -451,21 +448,43 @@ lock_for_removal(const struct root *r, int fd)
 	}
 }
 
+/*
+ * Makes the root this process's to remove: 1.  0 when somebody else has removed
+ * it, -1 after a message when it is in use.  A process that ends is not in the
+ * root any more a moment before its lock goes: that is waited for.
+ */
+static int
+claim(const struct root *r, int fd)
+{
+	struct timespec ts = {0, 1000000};
+	struct users u;
+	int locked;
+
+	for (;; ts.tv_nsec *= 2) {
+		if ((locked = lock_for_removal(r, fd)) == -1)
+			return 0;
+		if (find_users(r, &u) == -1)
+			return -1;
+		if (u.n == 0 && locked)
+			return 1;
+		if (u.n > 0 || ts.tv_nsec > ENDING_MAX)
+			return say_used(r, &u);
+		nanosleep(&ts, NULL);
+	}
+}
+
 int
 root_remove(struct root *r, int held)
 {
-	int fd, locked, rc;
+	int fd, rc;
 
 	fd = held != -1 ? held : open_lock(r);
 	if (fd == -1)
 		return is_named(r) ? msg_fail(ST_LOCAL, "%s: lock", r->path)
 				   : 0;
-	if ((locked = lock_for_removal(r, fd)) == -1)
-		rc = 0;
-	else if (check_unused(r, locked) == -1 || unmount(r, "") == -1)
-		rc = -1;
-	else
-		rc = remove_base(r);
+	rc = claim(r, fd);
+	if (rc == 1)
+		rc = unmount(r, "") == -1 ? -1 : remove_base(r);
 	if (held == -1)
 		close(fd);
 	return rc == -1 ? ST_LOCAL : 0;
