@@ -107,7 +107,7 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	one=$(cat layout/index.json)
 	mkimage -f oci -n a/two:2 second 'file other'
 	cp -R second/blobs layout/
-	/usr/bin/python3 - <<-'EOT'
+	python3 - <<-'EOT'
 		import json
 		a = json.load(open("layout/index.json"))
 		a["manifests"] += json.load(open("second/index.json"))["manifests"]
@@ -124,7 +124,7 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 
 @test "an index that names platforms whose blobs are absent" {
 	mkimage -f oci -n a/b:1 layout "$small"
-	/usr/bin/python3 - <<-'EOT'
+	python3 - <<-'EOT'
 		import hashlib, json
 		top = json.load(open("layout/index.json"))
 		here = dict(top["manifests"][0])
@@ -208,7 +208,7 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 }
 
 @test "manifest.json that points nowhere or outside" {
-	/usr/bin/python3 - <<-'EOT'
+	python3 - <<-'EOT'
 		import io, json, tarfile
 		for name, layers in (("gone", ["x/layer.tar"]),
 		    ("out", ["../../etc/passwd"]), ("abs", ["/etc/passwd"])):
@@ -230,7 +230,7 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 }
 
 @test "layers of docker save that are links to other members" {
-	/usr/bin/python3 - <<-'EOT'
+	python3 - <<-'EOT'
 		import hashlib, io, json, tarfile
 		b = io.BytesIO(); l = tarfile.open(fileobj=b, mode="w")
 		i = tarfile.TarInfo("f"); i.size = 2

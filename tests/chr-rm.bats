@@ -131,7 +131,7 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 @test "deep and wide trees with few descriptors" {
 	pulled
 	root=$(chr-mkroot box)
-	/usr/bin/python3 - "$root" <<-'EOT'
+	python3 - "$root" <<-'EOT'
 		import os, sys
 		os.chdir(sys.argv[1])
 		for i in range(1200):

@@ -68,17 +68,14 @@ helper_teardown() {
 # Each of these adds to left what it finds, and puts it right.
 
 helper_processes() {
-	local p where
+	local where
 
-	for p in /proc/[0-9]*; do
-		where=$(readlink "$p/root") || continue
-		case $where in
-		"$T"/*)
-			left+="process ${p##*/} in $where"$'\n'
-			kill -9 "${p##*/}" 2>/dev/null || :
-			;;
-		esac
-	done 2>/dev/null
+	while read -r where; do
+		left+="process ${where#/proc/}"$'\n'
+		where=${where#/proc/}
+		kill -9 "${where%%/*}" 2>/dev/null || :
+	done < <(find /proc -maxdepth 2 -path '/proc/[0-9]*/root' \
+	    -lname "$T/*" -printf '%p in %l\n' 2>/dev/null)
 }
 
 helper_mounts() {

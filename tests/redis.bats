@@ -26,7 +26,7 @@ setup() {
 
 # A port that was free a moment ago, for a server that takes no 0.
 free_port() {
-	/usr/bin/python3 -c 'import socket; s = socket.socket()
+	python3 -c 'import socket; s = socket.socket()
 s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
@@ -106,7 +106,7 @@ start_redis() {
 		print("sent", sent, "status", os.waitstatus_to_exitcode(status))
 		print("signals", out.count(b"Received SIGINT"))
 	EOT
-	run_ok /usr/bin/python3 drive.py "$port" chrun run "$image" \
+	run_ok python3 drive.py "$port" chrun run "$image" \
 	    redis-server --port "$port" --bind 127.0.0.1 --save ''
 	[ "${lines[0]}" = "sent True status 0" ]
 	[ "${lines[1]}" = "signals 1" ]
@@ -146,8 +146,8 @@ start_redis() {
 		        print(p[len(top):], oct(s.st_mode), s.st_uid, s.st_gid,
 		            s.st_mtime_ns, s.st_rdev, what)
 	EOT
-	/usr/bin/python3 tree.py "$CHR_STORE/images/${pinned##*:}/root" | sort >ours
-	/usr/bin/python3 tree.py bundle/rootfs | sort >theirs
+	python3 tree.py "$CHR_STORE/images/${pinned##*:}/root" | sort >ours
+	python3 tree.py bundle/rootfs | sort >theirs
 	[ "$(wc -l <ours)" -gt 2000 ]
 	diff theirs ours
 }

@@ -17,7 +17,7 @@ store_is_right() {
 		[ -d "$name/root" ] || fail "$name leads nowhere"
 		[ "$(cat "$name/root/etc/name")" = small ] || fail "$name is not whole"
 	done < <(find "$CHR_STORE/names" -type l)
-	/usr/bin/python3 -c 'import json, sys; json.load(open(sys.argv[1]))' \
+	python3 -c 'import json, sys; json.load(open(sys.argv[1]))' \
 	    "$CHR_STORE/index.json"
 }
 
