@@ -25,7 +25,7 @@
 #define TRIES_MAX 5000 /* milliseconds */
 #define RACES_MAX 10
 #define ENDING_MAX 256000000 /* nanoseconds: half a second in all */
-#define SUFFIX_LEN 7 /* of .XXXXXX */
+#define SUFFIX_LEN 7	     /* of .XXXXXX */
 
 /* BASE's name and the directory it is in, from BASE/root; or why not. */
 static const char *
