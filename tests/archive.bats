@@ -207,6 +207,24 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	[ -z "$(ls -A "$CHR_STORE/images")" ]
 }
 
+@test "an archive that ends after any of its blocks" {
+	local n size
+
+	mkimage -n a/b:1 img.tar "$small" 'dir d;hard d/h etc/name'
+	size=$(stat -c %s img.tar)
+	for ((n = 0; n < size; n += 512)); do
+		head -c "$n" img.tar >cut.tar
+		run --separate-stderr chr-pull -q ./cut.tar
+		# all that is missing may be zeros after the end
+		[ "$status" = 0 ] && cmp -s img.tar <(cat cut.tar /dev/zero |
+		    head -c "$size") && break
+		[ "$status" = 6 ] || fail "$n: status $status: $stderr"
+		[[ $stderr == "chr-pull: ./cut.tar: "* ]] || fail "$n: $stderr"
+		[ -z "$(ls -A "$CHR_STORE/images")" ] || fail "$n: an image"
+	done
+	[ "$n" -gt 4096 ]
+}
+
 @test "manifest.json that points nowhere or outside" {
 	python3 - <<-'EOT'
 		import io, json, tarfile

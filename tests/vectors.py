@@ -295,6 +295,19 @@ for at, name in ((9, "middle of a header"), (700, "middle of data"),
     refuse("V44, cut in the " + name, [data],
            "not a tar archive" if at < 512 else
            "a: the archive is cut short")
+# An image of one layer, which ends after each of its blocks: between entries
+# that is an archive without end mark.
+PARTS = ("d/", "d/" + "n" * 150 + "=x", "a=" + "y" * 1200, "l->a", "h=>a",
+         "e")
+WHOLE = b"".join(brief(part) for part in PARTS)
+ENDS = {len(b"".join(brief(part) for part in PARTS[:n])): PARTS[:n]
+        for n in range(len(PARTS) + 1)}
+for at in range(0, len(WHOLE) + 1, 512):
+    name = f"cut after {at // 512} blocks"
+    if at in ENDS:
+        vector(name, [WHOLE[:at]], " ".join(ENDS[at]))
+    else:
+        refuse(name, [WHOLE[:at]], "the archive is cut short")
 VARIED = bytes(os.urandom(3000)) + bytes(70000)
 BIG = file("a", VARIED) + END
 BIG_TREE = {"change": one_file("a", VARIED)}

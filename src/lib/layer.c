@@ -278,6 +278,12 @@ layer_end(struct layer *l, char diffid[DIGEST_MAX])
 }
 
 int
+layer_marked(const struct layer *l)
+{
+	return tar_marked(l->tar);
+}
+
+int
 layer_status(const struct layer *l)
 {
 	return l->status;

@@ -66,6 +66,8 @@ int layer_data(struct layer *, const void **, size_t *, uint64_t *offset);
  * of all uncompressed bytes.  0 or status.
  */
 int layer_end(struct layer *, char diffid[DIGEST_MAX]);
+/* After the last entry: whether the end was marked as tar does. */
+int layer_marked(const struct layer *);
 int layer_status(const struct layer *);
 /* The message, less what. */
 const char *layer_why(const struct layer *);

@@ -170,6 +170,10 @@ scan(struct members *m)
 			goto out;
 	if (rc == -1)
 		rc = layer_status(l);
+	else if (!layer_marked(l))
+		/* no digest is known that would tell */
+		rc = msg_failx(
+		    ST_REFUSED, "%s: the archive is cut short", m->path);
 	else
 		rc = layer_end(l, m->diffid);
 out:

@@ -44,6 +44,7 @@ struct tar {
 	char block[BLOCK];
 	int peeked; /* block holds the next header already */
 	int ended;  /* the end mark, or the end, was read */
+	int marked; /* it was the mark */
 	int zeros;  /* nothing but zeros may follow the end mark */
 	struct pax pax;
 	char *longname, *longlink; /* GNU 'L' and 'K' */
@@ -246,7 +247,7 @@ hardlink_body(struct tar *t, uint64_t size)
 	if (n < BLOCK)
 		return fail(t, "the archive is cut short");
 	if (all_zero(t->block, BLOCK)) {
-		t->ended = t->zeros = 1;
+		t->ended = t->marked = t->zeros = 1;
 		return 0;
 	}
 	if (checksum_ok(t->block)) {
@@ -599,6 +600,7 @@ next_block(struct tar *t)
 					   : "the archive is cut short");
 		if (n == 0 || all_zero(t->block, BLOCK)) {
 			t->ended = 1;
+			t->marked = n > 0;
 			return 0;
 		}
 	}
@@ -692,6 +694,12 @@ tar_drain(struct tar *t)
 		take(t, t->chunklen);
 	}
 	return r;
+}
+
+int
+tar_marked(const struct tar *t)
+{
+	return t->marked;
 }
 
 const char *

@@ -28,6 +28,8 @@ int tar_next(struct tar *, struct layer_entry *);
 int tar_data(struct tar *, const void **, size_t *, uint64_t *);
 /* Reads to the end, which holds entries no more.  0 or -1. */
 int tar_drain(struct tar *);
+/* Whether it ended with the mark that says so: else it may be cut short. */
+int tar_marked(const struct tar *);
 const char *tar_why(const struct tar *);
 void tar_free(struct tar *);
 
