@@ -30,6 +30,8 @@ FUZZ_SECONDS = 60
 TESTS = tests/*.bats
 # 1: programs that fail where they are told to (src/lib/fault.h)
 FAULTS =
+# 1: names below a root resolve without openat2(2) (src/sys/sys-walk.c)
+WALK =
 
 # The top directory, as seen from where make runs: build/VARIANT, or itself.
 S = .
@@ -43,6 +45,7 @@ BIN_ = ../../bin
 BIN_1 = bin
 BIN = $(BIN_$(FAULTS))
 DEFS_1 = -DFAULTS
+WALK_1 = -DSYS_WALK
 
 STD = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 HARDEN = -fstack-protector-strong -fPIE
@@ -89,7 +92,13 @@ units: all
 faults:
 	@$(MAKE) -s FAULTS=1 VARIANT=$(VARIANT)-faults BIN=bin all
 
-check: units faults
+# The unpacker with the name resolver of other systems.
+walk:
+	@mkdir -p build/$(VARIANT)-walk
+	@cd build/$(VARIANT)-walk && $(MAKE) -s -f ../../Makefile S=../.. \
+	    BIN=bin SYS=$(SYS) WALK=1 WANT=bin/chr-pull inner
+
+check: units faults walk
 	@UNITS='$(UNIT)' tests/check $(VARIANT) $(BIN) $(TESTS)
 
 check-asan:
@@ -154,8 +163,9 @@ TEST_LIBS = -lcmocka
 ISAL_CFLAGS != $(PKG_CONFIG) --exists libisal 2>/dev/null && echo -DHAVE_ISAL || :
 ISAL_LIBS != $(PKG_CONFIG) --libs libisal 2>/dev/null || :
 
-COMPILE = $(CC) $(STD) $(HARDEN) $(WARN) $(INC) $(CURL_CFLAGS) $(ISAL_CFLAGS) $(DEFS_$(FAULTS)) \
-	-DVERSION=\"$(VERSION)\" 	$(CPPFLAGS) $(CFLAGS)
+COMPILE = $(CC) $(STD) $(HARDEN) $(WARN) $(INC) $(CURL_CFLAGS) \
+	$(ISAL_CFLAGS) $(DEFS_$(FAULTS)) $(WALK_$(WALK)) \
+	-DVERSION=\"$(VERSION)\" $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) -pie $(CFLAGS) $(LDFLAGS) -pthread
 
 inner: flags.new
@@ -204,5 +214,5 @@ $(LIB) $(PROGS:=.o): flags
 
 -include $(FUZZ:=.d) $(UNIT:=.d) $(LIB:.o=.d) $(PROGS:=.d)
 
-.PHONY: all units faults check check-asan lint fuzz demo install uninstall \
+.PHONY: all units faults walk check check-asan lint fuzz demo install uninstall \
 	dist clean inner wanted flags.new

@@ -76,6 +76,18 @@ builds_well() {
 	[ -z "$(ls bin)" ]
 }
 
+@test "what POSIX has is enough to build, and to pull" {
+	skip_unless_root
+	tree make
+	run_ok make SYS=posix CFLAGS=-O0
+	mkimage -n a/b:1 img.tar 'dir etc;file etc/name 644 x;link l etc'
+	PATH=$PWD/bin:$PATH
+	chr-pull -q ./img.tar >/dev/null
+	root=$(chr-mkroot -x a/b:1)
+	[ "$(cat "$root/l/name")" = x ]
+	run_ok chr-rm "$root"
+}
+
 libraries() {
 	readelf -d "$CHR_BIN/$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
 		grep -v '^ld-linux'

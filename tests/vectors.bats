@@ -4,7 +4,7 @@
 
 load helper
 
-@test "layer vectors" {
+vectors() {
 	skip_unless_root
 	# few descriptors, and a directory that hands down its group
 	ulimit -n 256
@@ -16,4 +16,15 @@ load helper
 		printf '%s\n' "$output" | grep -A12 '^not ok' >&2
 		[ -n "$output" ] && false
 	}
+}
+
+@test "layer vectors" {
+	vectors
+}
+
+@test "layer vectors, where names resolve without openat2" {
+	PATH=${CHR_WALK_BIN:=$TOP/build/release-walk/bin}:$PATH
+	[ -x "$CHR_WALK_BIN/chr-pull" ] || cannot "needs make walk"
+	grep -q -- -DSYS_WALK "$CHR_WALK_BIN/../flags"
+	vectors
 }

@@ -13,10 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* openat2(2), Linux 5.6. */
+/* openat2(2), Linux 5.6; without it, or when built so, name by name. */
 int
 sys_open_in_root(int rootfd, const char *path, int flags)
 {
+#ifndef SYS_WALK
 	struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC),
 	    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 	long fd;
@@ -24,7 +25,10 @@ sys_open_in_root(int rootfd, const char *path, int flags)
 	do
 		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
 	while (fd == -1 && (errno == EAGAIN || errno == EINTR));
-	return (int)fd;
+	if (fd != -1 || errno != ENOSYS)
+		return (int)fd;
+#endif
+	return sys_walk_in_root(rootfd, path, flags, NULL, NULL);
 }
 
 /*

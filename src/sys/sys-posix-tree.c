@@ -180,3 +180,65 @@ sys_umount(int dirfd, const char *name)
 	errno = ENOSYS;
 	return -1;
 }
+
+ssize_t
+sys_xattr_list(int dirfd, const char *name, char *list, size_t size)
+{
+	(void)dirfd;
+	(void)name;
+	(void)list;
+	(void)size;
+	errno = ENOTSUP;
+	return -1;
+}
+
+ssize_t
+sys_xattr_get(
+    int dirfd, const char *name, const char *attr, void *value, size_t size)
+{
+	(void)dirfd;
+	(void)name;
+	(void)attr;
+	(void)value;
+	(void)size;
+	errno = ENOTSUP;
+	return -1;
+}
+
+int
+sys_xattr_set(int dirfd, const char *name, const char *attr, const void *value,
+    size_t size)
+{
+	(void)dirfd;
+	(void)name;
+	(void)attr;
+	(void)value;
+	(void)size;
+	errno = ENOTSUP;
+	return -1;
+}
+
+int
+sys_xattr_remove(int dirfd, const char *name, const char *attr)
+{
+	(void)dirfd;
+	(void)name;
+	(void)attr;
+	errno = ENOTSUP;
+	return -1;
+}
+
+int
+sys_clear_acl(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+int
+sys_sync_fs(int fd)
+{
+	(void)fd;
+	sync();
+	return 0;
+}

@@ -5,6 +5,12 @@
 #include <unistd.h>
 
 int
+sys_open_in_root(int rootfd, const char *path, int flags)
+{
+	return sys_walk_in_root(rootfd, path, flags, NULL, NULL);
+}
+
+int
 sys_term_width(int fd)
 {
 	(void)fd;
@@ -77,4 +83,40 @@ sys_mount_bind(int srcfd, int dstfd, int ro)
 	(void)ro;
 	errno = ENOSYS;
 	return -1;
+}
+
+int
+sys_close_from(int lowest)
+{
+	long end = sysconf(_SC_OPEN_MAX);
+
+	for (; lowest < end; lowest++)
+		if (close(lowest) == -1 && errno != EBADF)
+			return -1;
+	return 0;
+}
+
+void
+sys_widen_pipe(int fd, int size)
+{
+	(void)fd;
+	(void)size;
+}
+
+int
+sys_confine(void)
+{
+	return 1;
+}
+
+int
+sys_no_new_privs(void)
+{
+	return 1;
+}
+
+int
+sys_die_with_parent(void)
+{
+	return 1;
 }

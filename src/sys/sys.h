@@ -100,7 +100,8 @@ int sys_confine(void);
 /* Exec gains no privilege from now on.  0; 1 where the system cannot. */
 int sys_no_new_privs(void);
 
-/* Ends this process by SIGKILL when its parent ends. */
+/* Ends this process by SIGKILL when its parent ends.  0; 1 where the system
+ * cannot. */
 int sys_die_with_parent(void);
 
 /*
