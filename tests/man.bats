@@ -68,68 +68,105 @@ synopsis() {
 	grep -q '^\.Xr chroot' "$TOP/man/chr.7"
 }
 
-# Nothing is fetched here: chr-pull of redis pulls an image that is at hand, in
-# which every name that the examples use is a command that says it was run.
+# Nothing is fetched here: chr-pull of a reference pulls an image that is at
+# hand, in which every name that the examples use is a command that says it was
+# run.
 offline() {
 	local p
 
-	for p in /bin/redis-server /usr/local/bin/redis-server /bin/app \
-	    /bin/batch /bin/test.sh; do
+	for p in /bin/redis-server /usr/local/bin/redis-server /bin/redis-cli \
+	    /bin/app /bin/batch /bin/test.sh /test.sh /bin/make /bin/check \
+	    /job; do
 		printf 'file %s 755 #!/bin/sh\\necho ran %s\\n\n' "${p#/}" "$p"
 	done >commands
-	mkimage -n redis -c '{"Cmd": ["redis-server"]}' redis.tar \
-	    'busybox;dir usr/local;dir usr/local/bin' "$(cat commands)"
+	mkimage -n redis -c '{"Entrypoint": ["redis-server"]}' \
+	    redis.tar 'busybox;dir usr/local;dir usr/local/bin' \
+	    "$(cat commands)"
 	mkdir here
 	cat >here/chr-pull <<-EOT
 		#!/bin/sh
-		exec "$CHR_BIN/chr-pull" -q "$T/redis.tar"
+		options=
+		while getopts nqvt: o; do
+		    options="\$options -\$o \$OPTARG"
+		done
+		shift \$((OPTIND - 1))
+		case \$1 in
+		-) exec "$CHR_BIN/chr-pull" \$options - ;;
+		*) exec "$CHR_BIN/chr-pull" -q \$options -t "\$1" "$T/redis.tar" ;;
+		esac
 	EOT
-	chmod +x here/chr-pull
+	printf '#!/bin/sh\ncat "%s"\n' "$T/redis.tar" >here/ssh
+	chmod +x here/*
 	PATH=$T/here:$PATH
 	chr-pull redis >/dev/null
 }
 
-# The lines of chr(7)'s EXAMPLES, as a shell reads them.
+# examples PAGE: the examples as a shell reads them, a NUL after each: a line
+# of its own, or a whole display.
 examples() {
-	sed -n '/^\.Sh EXAMPLES/,/^\.Sh EXIT/p' "$TOP/man/chr.7" |
-		sed -n 's/^\.Dl //p' | sed 's/\\(dq/"/g; s/\\&//g'
+	awk '/^\.Sh/ { on = $2 == "EXAMPLES" }
+	    !on { next }
+	    sub(/^\.Dl /, "") { printf "%s\n%c", $0, 0 }
+	    /^\.Ed/ { printf "%c", 0; display = 0 }
+	    display { print }
+	    /^\.Bd/ { display = 1 }' "$TOP/man/$1" |
+		sed 's/\\(dq/"/g; s/\\&//g; s/\\e/\\/g'
 }
 
 gone() {
 	[ ! -e "$root" ]
 }
 
-@test "chr(7): each example is run" {
-	local example n=0
+# Runs one of them on a terminal, with $root a fresh root and in a mount
+# namespace, where there is what it speaks of.
+run_example() {
+	root=$(chr-mkroot redis)
+	export root
+	case $1 in while\ read*) set -- "printf '%s\n' a b | $1" ;; esac
+	printf '%s\n' "mount -t tmpfs none /srv && mkdir /srv/tree &&
+	    echo x >/srv/tree/file && mount -t tmpfs none /run || exit
+	    case \$1 in *'ip netns'*) ip netns add lab ;; esac
+	    cd work" "$1" 'status=$?; wait; exit $status' >example.sh
+	run on_tty -w '# ' -s 'exit\n' -- unshare -m sh example.sh "$1"
+	[ "$status" = 0 ] || fail "$1: $status: $output"
+	case $1 in
+	*"-r \"\$root"* | *"chr-rm \"\$root"*) [[ $1 == root=* ]] || wait_for gone ;;
+	esac
+	case $1 in
+	*setsid*) grep -q 'ran /bin/app' work/log ;;
+	*chr-exec* | *chrun\ run*)
+		[[ $output == *"ran /"* || $1 == *\ sh* ]] ||
+			fail "$1: $output"
+		;;
+	esac
+	chr-rm -f "$root"
+}
+
+@test "each example of each page is run" {
+	local example n p
 
 	skip_unless_root
 	skip_if_sanitized
 	need busybox script unshare setpriv prlimit ip
 	offline
-	while read -r example <&4; do
-		[[ $example != systemd-run* || -d /run/systemd/system ]] ||
-			continue
-		[[ $example != "ip netns"* ]] ||
-			example="unshare -m sh -c 'mount -t tmpfs none /run &&
-			    ip netns add lab && $example'"
-		root=$(chr-mkroot redis)
-		export root
-		run on_tty -w '# ' -s 'exit\n' -- sh -c "$example
-		    status=\$?; wait; exit \$status"
-		[ "$status" = 0 ] || fail "$example: $status: $output"
-		case $example in
-		*setsid*) wait_for gone && grep -q 'ran /bin/app' log ;;
-		*chr-exec* | *chrun\ run*)
-			[[ $output == *"ran /"* || $example == *\ sh* ]] ||
-				fail "$example: $output"
-			;;
-		esac
-		[[ $example != *-r\ * ]] || [[ $example == *xargs* ]] ||
-			wait_for gone
-		chr-rm -f "$root"
-		n=$((n + 1))
-	done 4< <(examples)
-	[ "$n" -ge 12 ]
+	mkimage -n reg.example/x x.tar 'file x'
+	"$CHR_BIN/chr-pull" -q ./x.tar >/dev/null
+	chr-pull app >/dev/null
+	for p in chr.7 chr-pull.1 chr-mkroot.1 chr-exec.1 chr-rm.1 chr-ls.1 \
+	    chrun.1; do
+		n=0
+		rm -rf work
+		mkdir work
+		echo conf >work/redis.conf
+		while read -r -d '' example <&4; do
+			[[ $example != systemd-run* ||
+			    -d /run/systemd/system ]] || continue
+			run_example "$example"
+			n=$((n + 1))
+		done 4< <(examples "$p")
+		[ "$n" -gt 0 ] || fail "$p: no examples"
+	done
+	run ! chr-mkroot reg.example/x
 }
 
 # step TITLE: the commands of that subsection.
