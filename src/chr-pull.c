@@ -1,4 +1,6 @@
 /* See LICENSE. */
+#include <sys/resource.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,9 +284,12 @@ parse_options(int argc, char **argv, struct options *o)
 int
 main(int argc, char **argv)
 {
+	const struct rlimit none = {0, 0};
 	struct options o = {.jobs = JOBS};
 	int rc, status = 0;
 
+	/* a core file would hold passwords and tokens */
+	setrlimit(RLIMIT_CORE, &none);
 	platform_host(&o.platform);
 	parse_options(argc, argv, &o);
 	signal(SIGPIPE, SIG_IGN);

@@ -113,6 +113,42 @@ certs_d() {
 	    chr-pull r.invalid/a/b:1
 }
 
+@test "a name that begins like a loopback address is a name" {
+	push
+	registry 'http: {addr: "127.0.0.1:0"}'
+	# by TLS, and through the proxy, which is none
+	https_proxy=http://$host run_like 5 \
+	    "chr-pull: 127.0.0.1.invalid/a/b:1: 127.0.0.1.invalid: *CONNECT*" \
+	    chr-pull 127.0.0.1.invalid/a/b:1
+}
+
+@test "a redirect from TLS to plain http is refused" {
+	certificate server
+	serve "$T/fake.log" "$TOP/tests/fake-registry" -c server.crt \
+	    -k server.key "$T/requests" img '{"on":"GET /v2/*/blobs/*",
+	    "status":307,"headers":{"Location":"http://127.0.0.1:1/x"}}'
+	host=127.0.0.1:$(port_of "$server")
+	certs_d
+	cp ca.crt "$certs/"
+	run_like 5 "chr-pull: $host/a/b:1: sha256:*: redirect from https to http refused" \
+	    chr-pull -j 1 "$host/a/b:1"
+}
+
+@test "no core file has the password" {
+	skip_if_sanitized
+	serve "$T/fake.log" "$TOP/tests/fake-registry" "$T/requests" img \
+	    '{"on":"*","delay":5}'
+	host=127.0.0.1:$(port_of "$server")
+	ulimit -c unlimited
+	chr-pull "$host/a/b:1" 2>err 3>&- &
+	pull=$!
+	wait_for grep -q GET requests
+	grep -q 'Max core file size *0  *0 ' /proc/$pull/limits
+	kill -ABRT "$pull"
+	! wait "$pull"
+	[ -z "$(ls core* 2>/dev/null)" ]
+}
+
 @test "a password" {
 	push
 	need htpasswd

@@ -482,15 +482,15 @@ explain(struct http_hop *hop, CURLcode code)
 {
 	struct http_call *call = hop->call;
 	const char *text;
-	long e = 0;
+	long e = 0, proxy = 0;
 
 	text = hop->error[0] != '\0' ? hop->error : curl_easy_strerror(code);
 	curl_easy_getinfo(hop->easy, CURLINFO_OS_ERRNO, &e);
+	curl_easy_getinfo(hop->easy, CURLINFO_HTTP_CONNECTCODE, &proxy);
 	call->error = classify(code);
 	/* what a server or proxy refuses once it refuses again */
 	if (code == CURLE_RECV_ERROR &&
-	    (strstr(text, " alert ") != NULL ||
-		strstr(text, "after CONNECT") != NULL))
+	    (strstr(text, " alert ") != NULL || (proxy >= 300 && proxy < 500)))
 		call->error = HTTP_FAILED;
 	if (code == CURLE_COULDNT_CONNECT && e != 0)
 		text = strerror((int)e);

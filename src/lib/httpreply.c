@@ -1,6 +1,8 @@
 /* See LICENSE. */
 #include "http.h"
 
+#include <arpa/inet.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +42,12 @@ http_origin_str(const struct http_origin *o, char *dst, size_t size)
 int
 http_origin_loopback(const struct http_origin *o)
 {
-	return strncmp(o->host, "127.", 4) == 0 ||
-	       strcmp(o->host, "[::1]") == 0 ||
+	struct in_addr a;
+
+	/* an address: 127.0.0.1.example is anybody's name */
+	if (inet_pton(AF_INET, o->host, &a) == 1)
+		return ntohl(a.s_addr) >> 24 == 127;
+	return strcmp(o->host, "[::1]") == 0 ||
 	       strcmp(o->host, "localhost") == 0;
 }
 
