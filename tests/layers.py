@@ -115,15 +115,15 @@ def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def write_image(path, layers):
+def write_image(path, layers, kind="layer.v1.tar"):
     """layers: bytes, or (compressed bytes, diffID).  An OCI layout."""
     os.makedirs(path + "/blobs/sha256")
 
-    def blob(kind, data):
+    def blob(what, data):
         name = digest(data)
         with open(path + "/blobs/sha256/" + name[7:], "wb") as f:
             f.write(data)
-        return {"mediaType": "application/vnd.oci.image." + kind,
+        return {"mediaType": "application/vnd.oci.image." + what,
                 "digest": name, "size": len(data)}
 
     def dump(value):
@@ -137,7 +137,7 @@ def write_image(path, layers):
     manifest = dump({
         "schemaVersion": 2, "config": blob("config.v1+json", config),
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "layers": [blob("layer.v1.tar", data) for data, _ in layers]})
+        "layers": [blob(kind, data) for data, _ in layers]})
     index = {"schemaVersion": 2,
              "manifests": [blob("manifest.v1+json", manifest)]}
     with open(path + "/oci-layout", "w", encoding="ascii") as f:

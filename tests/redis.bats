@@ -127,27 +127,8 @@ start_redis() {
 	need umoci
 	pinned=$(chr-pull -q "$image")
 	umoci --log=error unpack --image "$LAYOUT:redis:7" bundle
-	cat >tree.py <<-'EOT'
-		import hashlib, os, stat, sys
-		# umoci sets the root's own times; all else is to be equal
-		top = sys.argv[1]
-		links = {}
-		for d, dirs, files in os.walk(top):
-		    for n in sorted(dirs + files):
-		        p = os.path.join(d, n)
-		        s = os.lstat(p)
-		        what = ""
-		        if stat.S_ISLNK(s.st_mode):
-		            what = os.readlink(p)
-		        elif stat.S_ISREG(s.st_mode):
-		            what = hashlib.sha256(open(p, "rb").read()).hexdigest()
-		            if s.st_nlink > 1:
-		                what += " " + links.setdefault(s.st_ino, p[len(top):])
-		        print(p[len(top):], oct(s.st_mode), s.st_uid, s.st_gid,
-		            s.st_mtime_ns, s.st_rdev, what)
-	EOT
-	python3 tree.py "$CHR_STORE/images/${pinned##*:}/root" | sort >ours
-	python3 tree.py bundle/rootfs | sort >theirs
+	"$FIXTURES/tree" "$CHR_STORE/images/${pinned##*:}/root" >ours
+	"$FIXTURES/tree" bundle/rootfs >theirs
 	[ "$(wc -l <ours)" -gt 2000 ]
 	diff theirs ours
 }

@@ -22,6 +22,7 @@
 
 #define ENTRIES_MAX 10000000
 #define BYTES_MAX ((uint64_t)1 << 40)
+#define HOLE_MIN 4096
 #define XATTRS_MAX 65536 /* bytes of one value: the kernel's limit */
 #define WARNED_MAX 32
 
@@ -731,19 +732,18 @@ apply_entry(struct apply *a, const struct layer_entry *e)
 	return rc;
 }
 
-int
-apply_data(struct apply *a, const void *data, size_t len, uint64_t offset)
+/* What holds nothing takes no room. */
+static int
+is_hole(const char *p, size_t len)
 {
-	const char *p = data;
+	return len >= HOLE_MIN && *p == '\0' && memcmp(p, p + 1, len - 1) == 0;
+}
+
+static int
+write_data(struct apply *a, const char *p, size_t len, uint64_t offset)
+{
 	ssize_t n;
 
-	if (a->filefd == -1)
-		return 0;
-	if (offset > a->filesize || len > a->filesize - offset ||
-	    a->filesize > INT64_MAX)
-		return refuse(a, a->filepath, "more data than its size");
-	if (len > a->bytes_max - a->stats.bytes)
-		return over_limit(a, a->bytes_max, "bytes");
 	for (; len > 0; len -= (size_t)n, offset += (uint64_t)n, p += n) {
 		n = FAULT("apply_write") ? -1
 		    : offset == a->fileend
@@ -758,6 +758,20 @@ apply_data(struct apply *a, const void *data, size_t len, uint64_t offset)
 		a->stats.bytes += (uint64_t)n;
 	}
 	return 0;
+}
+
+int
+apply_data(struct apply *a, const void *data, size_t len, uint64_t offset)
+{
+	if (a->filefd == -1)
+		return 0;
+	if (offset > a->filesize || len > a->filesize - offset ||
+	    a->filesize > INT64_MAX)
+		return refuse(a, a->filepath, "more data than its size");
+	if (len > a->bytes_max - a->taken)
+		return over_limit(a, a->bytes_max, "bytes");
+	a->taken += len;
+	return is_hole(data, len) ? 0 : write_data(a, data, len, offset);
 }
 
 int

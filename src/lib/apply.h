@@ -14,7 +14,7 @@
 struct apply;
 
 struct apply_stats {
-	uint64_t bytes;	  /* of file data written */
+	uint64_t bytes;	  /* of file data written, less holes */
 	uint64_t entries; /* files and directories made */
 };
 

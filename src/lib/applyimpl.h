@@ -18,6 +18,7 @@ struct apply {
 	struct own *warned;
 	unsigned nwarned;
 	uint64_t seen, implied; /* entries; directories made for them */
+	uint64_t taken;		/* bytes of data, holes and all */
 	uint64_t entries_max, bytes_max;
 	unsigned layer; /* 1 is the lowest */
 	uid_t uid;	/* what new files get */

@@ -30,7 +30,7 @@ struct unpack *unpack_start(const struct unpack_job *);
 int unpack_ready(struct unpack *, size_t i);
 /* What the finished tree holds. */
 struct unpack_stats {
-	uint64_t bytes;	  /* of file data, hardlinks counted once */
+	uint64_t bytes;	  /* of file data written, less holes */
 	uint64_t entries; /* inodes: what a copy of the tree will need */
 };
 
