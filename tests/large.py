@@ -74,7 +74,7 @@ def debian():
         for p in gone if len(p) < 90)
     other = b"".join(file(p, "replaced", mode=0o4755, uid=7)
                      for p in plain[5::40] if len(p) < 100)
-    opaque = os.path.dirname(plain[7])
+    opaque = os.path.dirname(plain[-1])
     return [squash(x) for x in below] + [
         squash(marks + other + END),
         squash(file(opaque + "/.wh..wh..opq") + file(opaque + "/new") + END)]
