@@ -55,11 +55,19 @@ is_ours(const char *path)
 	return ours;
 }
 
-/* Nothing is at path, or nothing that may be seen. */
+/*
+ * Nothing is at path, or nothing that may be seen; perhaps a removal that could
+ * not be finished, and is gone on with.
+ */
 static int
 missing(const struct options *o, const char *path)
 {
-	if (errno != ENOENT && errno != ENOTDIR)
+	int e = errno, rc;
+
+	if (e == ENOENT && (rc = root_resume(path)) != 0)
+		return rc == -1 ? ST_LOCAL : 0;
+	errno = e;
+	if (e != ENOENT && e != ENOTDIR)
 		return msg_fail(ST_LOCAL, "%s", path);
 	return o->force ? 0 : msg_fail(ST_NOTFOUND, "%s", path);
 }
@@ -72,9 +80,6 @@ remove_root(const struct options *o, const char *path)
 	struct root r;
 	int rc;
 
-	if (is_ours(path))
-		return msg_failx(ST_USAGE,
-		    "%s: not removed: the current directory is in it", path);
 	/* another chr-rm may be at it */
 	if ((rc = root_open(path, &r, &why)) == -1 ||
 	    (rc == 1 && lstat(path, &st) == -1))
@@ -82,9 +87,14 @@ remove_root(const struct options *o, const char *path)
 	if (rc == 1)
 		return msg_failx(ST_USAGE,
 		    "%s: not a root made by chr-mkroot: %s", path, why);
-	if (o->verbose)
-		msg_say("removing root %s", r.path);
-	rc = root_remove(&r, -1);
+	if (is_ours(path))
+		rc = msg_failx(ST_LOCAL,
+		    "%s: in use: the current directory is in it", path);
+	else {
+		if (o->verbose)
+			msg_say("removing root %s", r.path);
+		rc = root_remove(&r, -1);
+	}
 	root_close(&r);
 	return rc;
 }

@@ -59,8 +59,8 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	run_err 2 "chr-rm: .: a root is named by its absolute path" chr-rm .
 	run_err 2 "chr-rm: ../x/root: a root is named by its absolute path" chr-rm ../x/root
 	cd "$root"
-	run_err 2 "chr-rm: $root: not removed: the current directory is in it" chr-rm "$root"
-	run_err 2 "chr-rm: /: not removed: the current directory is in it" chr-rm -f /
+	run_err 1 "chr-rm: $root: in use: the current directory is in it" chr-rm "$root"
+	run_err 2 "chr-rm: /: not a root made by chr-mkroot: its name is not root" chr-rm -f /
 	cd "$T"
 	[ -f dir/keep ] && [ -f plain/root/keep ] && [ -f "$root/bin/busybox" ]
 	chr-rm "$root"
@@ -153,12 +153,14 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	root=$(chr-mkroot box)
 	: >"$root/etc/fixed"
 	chattr +i "$root/etc/fixed" 2>/dev/null || cannot "chattr does not work here"
-	run_like 1 "chr-rm: $CHR_STORE/roots/.box.??????/root/etc/fixed: immutable or append-only: see chattr(1)*" chr-rm "$root"
-	left=$(echo "$CHR_STORE"/roots/.box.*)
+	run_like 1 "chr-rm: $CHR_STORE/roots/.chr-box.??????/root/etc/fixed: immutable or append-only: see chattr(1)*" chr-rm "$root"
+	left=$(echo "$CHR_STORE"/roots/.chr-box.*)
 	[ ! -e "$left/root/bin" ]
 	chattr -i "$left/root/etc/fixed"
-	run_ok chr-rm -g
+	# the name that is known goes on with it
+	run_ok chr-rm "$root"
 	no_roots
+	run_err 3 "chr-rm: $root: No such file or directory" chr-rm "$root"
 }
 
 @test "two at once, and a writer in a loop" {
@@ -213,8 +215,7 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	abandoned=$(chr-mkroot box)
 	: >"${abandoned%/root}/remove"
 	half=$(chr-mkroot box)
-	mv "${half%/root}" "$CHR_STORE/roots/.${half#"$CHR_STORE/roots/"}" 2>/dev/null ||
-		mv "${half%/root}" "$CHR_STORE/roots/.$(basename "${half%/root}")"
+	mv "${half%/root}" "$CHR_STORE/roots/.chr-$(basename "${half%/root}")"
 	mkdir "$CHR_STORE/images/.$(printf 0%.0s {1..64})"
 	echo junk >"$CHR_STORE/blobs/sha256/$(printf 1%.0s {1..64})"
 	echo junk >"$CHR_STORE/blobs/sha256/.$(printf 2%.0s {1..64}).part"

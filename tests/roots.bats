@@ -109,3 +109,99 @@ print(*os.listxattr(sys.argv[1]), sep="")' "$root/etc"
 	chr-rm "$root"
 	[ -z "$output" ]
 }
+
+@test "-g leaves temporary directories of others alone" {
+	local empty other
+
+	mkdir "$T/mine"
+	empty=$(mktemp -d "$T/mine/.org.chromium.XXXXXX")
+	other=$(mktemp -d "$T/mine/.box.XXXXXX")
+	echo x >"$other/user"
+	: >"$other/lock"
+	CHR_ROOTS=$T/mine run_ok chr-rm -g -a 0
+	[ -d "$empty" ] && [ -e "$other/user" ] && [ -e "$other/lock" ]
+}
+
+@test "what is no store is left alone" {
+	local d
+
+	mkdir -m 700 -p "$T/home2/images/2023"
+	echo photo >"$T/home2/images/2023/pic.jpg"
+	mkdir -m 700 "$T/other"
+	mkimage -f oci "$T/other/layout" 'file a' >/dev/null
+	chmod 700 "$T/other/layout"
+	for d in home2 other/layout; do
+		find "$T/$d" | sort >before
+		for p in "chr-rm -g" chr-ls "chr-mkroot box" "chr-pull -t x $T/box.tar"; do
+			CHR_STORE=$T/$d run_err 1 "${p%% *}: $T/$d: not a store, and not empty" $p
+		done
+		find "$T/$d" | sort | cmp - before
+	done
+	# one that was begun is gone on with
+	mkdir -m 700 "$T/begun"
+	echo '{"imageLayoutVersion": "1.0.0"}' >"$T/begun/oci-layout"
+	mkdir "$T/begun/blobs"
+	CHR_STORE=$T/begun run_err 3 "chr-mkroot: box: not in the store" chr-mkroot box
+	CHR_STORE=$T/begun
+	pulled
+	run_ok chr-rm box
+}
+
+@test "-g collects halves of overlays, whatever the directory is called" {
+	local dir
+
+	need strace
+	pulled
+	mkdir "$T/roots"
+	ln -s roots "$T/link"
+	cd "$T"
+	for dir in "$T/link" "$T/roots/" roots; do
+		# killed when the overlay is mounted and not yet published
+		strace -o /dev/null -e trace=fchmod \
+		    -e inject=fchmod:signal=KILL:when=3 \
+		    chr-mkroot -m overlay -d "$dir" box || :
+		[ -n "$(ls -A roots)" ]
+		CHR_ROOTS=$dir run_ok chr-rm -g
+		[ -z "$(ls -A roots)" ]
+		helper_mounts
+		[ -z "$left" ]
+	done
+}
+
+complete() {
+	[ -e "$(echo "$CHR_STORE"/roots/.chr-box.*/root/etc/hosts)" ]
+}
+
+@test "-g does not take a root that is published meanwhile" {
+	local collector made root
+
+	skip_if_sanitized
+	need strace
+	pulled
+	# published half a second after it is complete ...
+	strace -o /dev/null -e trace=renameat \
+	    -e inject=renameat:delay_enter=600000 chr-mkroot box >out 3>&- &
+	made=$!
+	wait_for complete
+	# ... while its collector waits to take the lock
+	strace -o /dev/null -e trace=flock \
+	    -e inject=flock:delay_enter=2000000:when=1 chr-rm -g 3>&- &
+	collector=$!
+	wait "$made"
+	root=$(cat out)
+	wait "$collector"
+	[ -e "$root/bin/busybox" ] && [ -e "${root%/root}/user" ]
+	run_ok chr-rm "$root"
+}
+
+@test "an overlay whose machine was restarted" {
+	local root
+
+	pulled
+	root=$(chr-mkroot -m overlay box)
+	umount "$root"
+	run_err 125 "chr-exec: $root: its overlay is not mounted any more" \
+	    chr-exec "$root" true
+	run_ok chr-rm "$root"
+	no_roots
+}

@@ -98,44 +98,6 @@ say(const struct gc *gc, const char *what, const char *name)
 
 /* --- roots --- */
 
-/*
- * A root that is half made or half removed.  It has a lock while somebody works
- * on it; who removes it takes the lock away last.
- */
-static int
-collect_half_root(
-    const struct gc *gc, int dirfd, const char *dir, const char *name)
-{
-	int fd, lock, rc = 0;
-	char *path;
-
-	fd = openat(
-	    dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1)
-		return 0;
-	if (!root_is_rest(fd, name)) {
-		close(fd);
-		return 0;
-	}
-	lock = openat(fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if ((path = fdio_fmt("%s/%s", dir, name)) == NULL)
-		rc = msg_fail(ST_LOCAL, "%s", dir);
-	else if (lock == -1)
-		/* its lock is not made yet, or all but it was removed */
-		unlinkat(dirfd, name, AT_REMOVEDIR);
-	else if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
-		say(gc, "half a root", path);
-		if (root_unmount(fd, path) == -1 ||
-		    root_remove_rest(dirfd, fd, name, path) == -1)
-			rc = ST_LOCAL;
-	}
-	if (lock != -1)
-		close(lock);
-	close(fd);
-	free(path);
-	return rc;
-}
-
 static void
 count_user(void *arg, pid_t pid)
 {
@@ -191,27 +153,45 @@ collect_root(const struct gc *gc, const char *dir, const char *name)
 	return rc;
 }
 
+static int
+collect_half_root(
+    const struct gc *gc, int dirfd, const char *dir, const char *name)
+{
+	int rc;
+
+	rc = root_remove_half(dirfd, dir, name);
+	if (rc == 1 && gc->verbose)
+		msg_say("removed half a root %s/%s", dir, name);
+	return rc == -1 ? ST_LOCAL : 0;
+}
+
 int
 gc_roots(const struct gc *gc, const char *dir)
 {
 	struct list l = {NULL, 0};
 	int dirfd, rc = 0, rc1;
+	char *real;
 	size_t i;
 
-	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd == -1)
+	/* as the list of mounts has it */
+	if ((real = realpath(dir, NULL)) == NULL)
 		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "%s", dir);
-	if (list_directory(dirfd, ".", &l) == -1)
+	dirfd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd == -1)
+		rc = msg_fail(ST_LOCAL, "%s", dir);
+	else if (list_directory(dirfd, ".", &l) == -1)
 		rc = ST_LOCAL;
 	for (i = 0; i < l.n; i++) {
 		rc1 = l.v[i][0] == '.'
-			  ? collect_half_root(gc, dirfd, dir, l.v[i])
-			  : collect_root(gc, dir, l.v[i]);
+			  ? collect_half_root(gc, dirfd, real, l.v[i])
+			  : collect_root(gc, real, l.v[i]);
 		if (rc1 != 0)
 			rc = rc1;
 	}
 	list_free(&l);
-	close(dirfd);
+	if (dirfd != -1)
+		close(dirfd);
+	free(real);
 	return rc;
 }
 
@@ -281,6 +261,17 @@ is_named(const struct gc *gc, char *hex)
 	return store_names(gc->store, same_image, hex) != 0;
 }
 
+/* Whether name, perhaps hidden, is what the store calls images and blobs. */
+static int
+is_hex(const char *name, const char *suffix)
+{
+	size_t n;
+
+	name += name[0] == '.';
+	n = strspn(name, "0123456789abcdef");
+	return (n == 64 || n == 128) && strcmp(name + n, suffix) == 0;
+}
+
 int
 gc_images(const struct gc *gc)
 {
@@ -294,7 +285,7 @@ gc_images(const struct gc *gc)
 	else if (named.n > 0)
 		qsort(named.v, named.n, sizeof(*named.v), by_string);
 	for (i = 0; rc == 0 && i < images.n; i++) {
-		if (list_has(&named, images.v[i]) ||
+		if (!is_hex(images.v[i], "") || list_has(&named, images.v[i]) ||
 		    (fd = lock_image(gc, images.v[i])) == -1)
 			continue;
 		if (images.v[i][0] == '.' ||
@@ -384,6 +375,14 @@ is_needed(int dirfd, const char *name, const struct list *needed)
 	return list_has(needed, hex);
 }
 
+static int
+is_blob(const char *name)
+{
+	return name[0] != '.'
+		   ? is_hex(name, "")
+		   : is_hex(name, ".part") || strncmp(name, ".spool.", 7) == 0;
+}
+
 /* Only those of the list, if there is one. */
 static int
 sweep(const struct gc *gc, const char *path, const struct list *needed,
@@ -400,7 +399,8 @@ sweep(const struct gc *gc, const char *path, const struct list *needed,
 	if (list_directory(fd, ".", &blobs) == -1)
 		rc = ST_LOCAL;
 	for (i = 0; i < blobs.n; i++) {
-		if ((only != NULL && !list_has(only, blobs.v[i])) ||
+		if (!is_blob(blobs.v[i]) ||
+		    (only != NULL && !list_has(only, blobs.v[i])) ||
 		    is_needed(fd, blobs.v[i], needed))
 			continue;
 		say(gc, "blob", blobs.v[i]);

@@ -181,14 +181,10 @@ add_option(struct buf *b, const char *key, const char *path)
 static int
 add_paths(const struct making *mk, struct buf *b)
 {
-	char *base, *hidden = NULL, *lower = NULL, *upper = NULL, *work = NULL;
+	char *hidden, *lower = NULL, *upper = NULL, *work = NULL;
 	int rc = -1;
 
-	/* not named yet: DIR/.NAME */
-	if ((base = strndup(mk->root->path, strlen(mk->root->path) -
-						strlen(mk->root->name) -
-						strlen("/root"))) != NULL &&
-	    (hidden = fdio_fmt("%s.%s", base, mk->root->name)) != NULL &&
+	if ((hidden = root_hidden_path(mk->root)) != NULL &&
 	    (lower = fdio_fmt("%s/images/%s/root", store_path(mk->opts->store),
 		 ref_digest_hex(mk->digest))) != NULL &&
 	    (upper = fdio_fmt("%s/upper", hidden)) != NULL &&
@@ -197,7 +193,6 @@ add_paths(const struct making *mk, struct buf *b)
 	    add_option(b, ",upperdir=", upper) == 0 &&
 	    add_option(b, ",workdir=", work) == 0)
 		rc = 0;
-	free(base);
 	free(hidden);
 	free(lower);
 	free(upper);

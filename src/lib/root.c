@@ -25,7 +25,9 @@
 #define TRIES_MAX 5000 /* milliseconds */
 #define RACES_MAX 10
 #define ENDING_MAX 256000000 /* nanoseconds: half a second in all */
-#define SUFFIX_LEN 7	     /* of .XXXXXX */
+/* Before the name of BASE while it is made or removed: nobody else's. */
+#define HIDDEN ".chr-"
+#define SUFFIX_LEN 7 /* of .XXXXXX */
 
 /* BASE's name and the directory it is in, from BASE/root; or why not. */
 static const char *
@@ -143,16 +145,22 @@ root_close(struct root *r)
 	r->parentfd = r->fd = -1;
 }
 
+/* Whether name in dirfd is still what fd is. */
+static int
+is_same(int dirfd, const char *name, int fd)
+{
+	struct stat named, ours;
+
+	return fstat(fd, &ours) == 0 &&
+	       fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
 /* Whether BASE still has its name: nobody has begun to remove it. */
 static int
 is_named(const struct root *r)
 {
-	struct stat named, ours;
-
-	return fstat(r->fd, &ours) == 0 &&
-	       fstatat(r->parentfd, r->name, &named, AT_SYMLINK_NOFOLLOW) ==
-		   0 &&
-	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+	return is_same(r->parentfd, r->name, r->fd);
 }
 
 /*
@@ -176,11 +184,32 @@ open_lock(const struct root *r)
 	return openat(r->fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* After the machine was restarted nothing is left of an overlay but its files.
+ */
+static int
+lacks_overlay(const struct root *r)
+{
+	int fd, mounted;
+
+	if (faccessat(r->fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+		return 0;
+	fd = openat(
+	    r->fd, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return 1;
+	mounted = sys_is_mount(fd);
+	close(fd);
+	return mounted == 0;
+}
+
 int
 root_hold(struct root *r)
 {
 	int fd, high, tries = 0;
 
+	if (lacks_overlay(r))
+		return msg_failx(
+		    -1, "%s: its overlay is not mounted any more", r->path);
 	if ((fd = open_lock(r)) == -1) {
 		msg_warn("%s: lock", r->path);
 		return -1;
@@ -259,16 +288,18 @@ check_mount(void *arg, const char *point, const char *type, const char *options)
 	return 0;
 }
 
-int
-root_unmount(int fd, const char *path)
+/* Unmounts the overlay of BASE, which fd is and path names. */
+static int
+unmount(int fd, const char *path)
 {
 	struct mounts m = {path, NULL, 0, 0};
 	const char *name = strrchr(path, '/') + 1;
 	char *upper;
 	int rc;
 
-	/* it was mounted while BASE had its dot */
-	upper = fdio_fmt("/.%s/upper,", *name == '.' ? name + 1 : name);
+	/* it was mounted while BASE was hidden */
+	upper = fdio_fmt("/%s%s/upper,",
+	    strncmp(name, HIDDEN, strlen(HIDDEN)) == 0 ? "" : HIDDEN, name);
 	if ((m.upper = upper) == NULL)
 		return -1;
 	rc = sys_mounts_below(path, check_mount, &m);
@@ -282,23 +313,6 @@ root_unmount(int fd, const char *path)
 		return -1;
 	}
 	return 0;
-}
-
-/* The same of BASE, hidden or not. */
-static int
-unmount(const struct root *r, const char *dot)
-{
-	char *base;
-	int rc;
-
-	base = fdio_fmt("%.*s%s%s",
-	    (int)(strlen(r->path) - strlen("/root") - strlen(r->name)), r->path,
-	    dot, r->name);
-	if (base == NULL)
-		return -1;
-	rc = root_unmount(r->fd, base);
-	free(base);
-	return rc;
 }
 
 /*
@@ -354,14 +368,14 @@ is_foreign(void *arg, int fd, const char *name)
 	return !is_member(name);
 }
 
-int
-root_is_rest(int fd, const char *name)
+/* Whether the hidden directory is what chr-mkroot or chr-rm left of a root. */
+static int
+is_rest(int fd, const char *name)
 {
-	const char *suffix;
+	const char *suffix = strrchr(name, '.');
 	struct stat st;
 
-	suffix = strrchr(name, '.');
-	return name[0] == '.' && suffix > name &&
+	return strncmp(name, HIDDEN, strlen(HIDDEN)) == 0 && suffix > name &&
 	       strlen(suffix) == SUFFIX_LEN && fstat(fd, &st) == 0 &&
 	       st.st_uid == geteuid() && (st.st_mode & 07777) == 0700 &&
 	       each_member(fd, is_foreign, NULL) == 0;
@@ -384,8 +398,9 @@ remove_member(void *arg, int fd, const char *name)
 	return rc;
 }
 
-int
-root_remove_rest(int parentfd, int fd, const char *name, const char *path)
+/* Removes what BASE holds, its lock last, and BASE. */
+static int
+remove_rest(int parentfd, int fd, const char *name, const char *path)
 {
 	char *copy = strdup(path);
 	int rc;
@@ -402,13 +417,80 @@ root_remove_rest(int parentfd, int fd, const char *name, const char *path)
 	return 0;
 }
 
-/* DIR/.NAME, for messages. */
-static char *
-hidden_path(const struct root *r)
+/* root_remove_half, of the open directory fd. */
+static int
+remove_half(int dirfd, const char *name, int fd, const char *path)
 {
-	return fdio_fmt("%.*s.%s",
-	    (int)(strlen(r->path) - strlen("/root") - strlen(r->name)), r->path,
-	    r->name);
+	int lock, rc = 0;
+
+	lock = openat(fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (lock == -1)
+		/* its lock is not made yet, or all but it was removed */
+		rc = unlinkat(dirfd, name, AT_REMOVEDIR) == 0;
+	else if (flock(lock, LOCK_EX | LOCK_NB) == 0 &&
+		 /* it may have got its name just before */
+		 is_same(dirfd, name, fd))
+		rc = unmount(fd, path) == 0 &&
+			     remove_rest(dirfd, fd, name, path) == 0
+			 ? 1
+			 : -1;
+	if (lock != -1)
+		close(lock);
+	return rc;
+}
+
+int
+root_remove_half(int dirfd, const char *dir, const char *name)
+{
+	char *path;
+	int fd, rc = 0;
+
+	fd = openat(
+	    dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return 0;
+	if (!is_rest(fd, name))
+		path = NULL;
+	else if ((path = fdio_fmt("%s/%s", dir, name)) == NULL)
+		rc = msg_fail(-1, "%s", dir);
+	else
+		rc = remove_half(dirfd, name, fd, path);
+	free(path);
+	close(fd);
+	return rc;
+}
+
+int
+root_resume(const char *path)
+{
+	char *hidden = NULL, *name = NULL, *parent = NULL, *real = NULL;
+	int dirfd, rc = 0;
+
+	if (split_path(path, &parent, &name) == NULL &&
+	    (real = realpath(parent, NULL)) != NULL &&
+	    (hidden = fdio_fmt(HIDDEN "%s", name)) != NULL &&
+	    (dirfd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) != -1) {
+		rc = root_remove_half(dirfd, real, hidden);
+		close(dirfd);
+	}
+	free(hidden);
+	free(name);
+	free(parent);
+	free(real);
+	return rc;
+}
+
+/* The directory that holds BASE. */
+static int
+dir_len(const struct root *r)
+{
+	return (int)(strlen(r->path) - strlen("/root") - strlen(r->name)) - 1;
+}
+
+char *
+root_hidden_path(const struct root *r)
+{
+	return fdio_fmt("%.*s/" HIDDEN "%s", dir_len(r), r->path, r->name);
 }
 
 static int
@@ -417,13 +499,13 @@ remove_base(struct root *r)
 	char *hidden, *path;
 	int rc = -1;
 
-	path = hidden_path(r);
-	if ((hidden = fdio_fmt(".%s", r->name)) == NULL || path == NULL ||
+	path = root_hidden_path(r);
+	if ((hidden = fdio_fmt(HIDDEN "%s", r->name)) == NULL || path == NULL ||
 	    FAULT("root_rename") ||
 	    renameat(r->parentfd, r->name, r->parentfd, hidden) == -1)
 		msg_warn("%s", r->path);
 	else
-		rc = root_remove_rest(r->parentfd, r->fd, hidden, path);
+		rc = remove_rest(r->parentfd, r->fd, hidden, path);
 	free(hidden);
 	free(path);
 	return rc;
@@ -473,6 +555,18 @@ claim(const struct root *r, int fd)
 	}
 }
 
+static int
+unmount_base(const struct root *r)
+{
+	char *base;
+	int rc;
+
+	base = fdio_fmt("%.*s/%s", dir_len(r), r->path, r->name);
+	rc = base == NULL ? -1 : unmount(r->fd, base);
+	free(base);
+	return rc;
+}
+
 int
 root_remove(struct root *r, int held)
 {
@@ -484,7 +578,7 @@ root_remove(struct root *r, int held)
 				   : 0;
 	rc = claim(r, fd);
 	if (rc == 1)
-		rc = unmount(r, "") == -1 ? -1 : remove_base(r);
+		rc = unmount_base(r) == -1 ? -1 : remove_base(r);
 	if (held == -1)
 		close(fd);
 	return rc == -1 ? ST_LOCAL : 0;
@@ -504,7 +598,8 @@ make_lock(const struct root *r)
 	return fd;
 }
 
-/* BASE, its lock and root/ in the directory at the canonical path dir. */
+/* BASE, hidden, its lock and root/ in the directory at the canonical path dir.
+ */
 static int
 make_base(const char *dir, const char *prefix, struct root *r, int *lock)
 {
@@ -512,13 +607,14 @@ make_base(const char *dir, const char *prefix, struct root *r, int *lock)
 	char *base;
 	int e;
 
-	if ((base = fdio_fmt("%s%s.%s.XXXXXX", dir, slash, prefix)) == NULL)
+	if ((base = fdio_fmt("%s%s" HIDDEN "%s.XXXXXX", dir, slash, prefix)) ==
+	    NULL)
 		return -1;
 	if (FAULT("root_mkdir") || mkdtemp(base) == NULL) {
 		free(base);
 		return -1;
 	}
-	r->name = strdup(base + strlen(dir) + strlen(slash) + 1);
+	r->name = strdup(base + strlen(dir) + strlen(slash) + strlen(HIDDEN));
 	if (r->name != NULL)
 		r->path = fdio_fmt("%s%s%s/root", dir, slash, r->name);
 	r->fd = open(base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -576,7 +672,7 @@ root_publish(struct root *r)
 	char *hidden;
 	int rc = -1;
 
-	if ((hidden = fdio_fmt(".%s", r->name)) == NULL ||
+	if ((hidden = fdio_fmt(HIDDEN "%s", r->name)) == NULL ||
 	    FAULT("root_publish") ||
 	    renameat(r->parentfd, hidden, r->parentfd, r->name) == -1)
 		msg_warn("%s", r->path);
@@ -589,12 +685,12 @@ root_publish(struct root *r)
 void
 root_discard(struct root *r)
 {
-	char *hidden, *path = hidden_path(r);
+	char *hidden, *path = root_hidden_path(r);
 
-	if ((hidden = fdio_fmt(".%s", r->name)) != NULL && path != NULL) {
+	if ((hidden = fdio_fmt(HIDDEN "%s", r->name)) != NULL && path != NULL) {
 		renameat(r->parentfd, r->name, r->parentfd, hidden);
-		unmount(r, ".");
-		root_remove_rest(r->parentfd, r->fd, hidden, path);
+		unmount(r->fd, path);
+		remove_rest(r->parentfd, r->fd, hidden, path);
 	}
 	free(hidden);
 	free(path);

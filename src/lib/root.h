@@ -24,7 +24,7 @@ int root_open(const char *path, struct root *, const char **why);
 void root_close(struct root *);
 
 /*
- * Makes DIR/.PREFIX.XXXXXX (0700) with its lock, held, and an empty root/: 0,
+ * Makes DIR/.chr-PREFIX.XXXXXX (0700) with its lock, held, and an empty root/: 0,
  * or -1 after a message.  *lock is the descriptor to be closed when done.
  */
 int root_make(const char *dir, const char *prefix, struct root *, int *lock);
@@ -40,22 +40,17 @@ void root_discard(struct root *);
  */
 int root_hold(struct root *);
 
-/*
- * Unmounts the root's own overlay from BASE, which fd is and path names; any
- * other mount below is refused.  0, or -1 after messages.
- */
-int root_unmount(int fd, const char *path);
+/* The name of BASE, with its directory, while it is made; malloced. */
+char *root_hidden_path(const struct root *);
 
 /*
- * Whether a directory, of this name, is what an interrupted making or removal
- * of a root left: by its dot, its owner and mode, and what is in it.
+ * Removes what an interrupted making or removal left under the hidden name in
+ * the directory dirfd, whose canonical path is dir.  1 when it did; 0 when it
+ * is nothing of the kind or somebody works on it; -1 after messages.
  */
-int root_is_rest(int fd, const char *name);
-/*
- * Removes such a directory, its lock last.  path is for messages.  0 or -1
- * after messages.
- */
-int root_remove_rest(int parentfd, int fd, const char *name, const char *path);
+int root_remove_half(int dirfd, const char *dir, const char *name);
+/* The same of the root that was at path. */
+int root_resume(const char *path);
 
 /*
  * Removes it: refuses when in use (unless `held' is the caller's own lock, else

@@ -24,13 +24,9 @@ static char *
 default_path(void)
 {
 	const char *s;
-	char *real;
 
-	if ((s = getenv("CHR_STORE")) != NULL && s[0] != '\0') {
-		if ((real = realpath(s, NULL)) != NULL)
-			return real;
+	if ((s = getenv("CHR_STORE")) != NULL && s[0] != '\0')
 		return strdup(s);
-	}
 	if (geteuid() == 0)
 		return strdup("/var/lib/chr");
 	if ((s = getenv("XDG_DATA_HOME")) != NULL && s[0] == '/')
@@ -63,51 +59,23 @@ make_path(char *path)
 	return 0;
 }
 
-/* Whether a directory has nothing in it that somebody could miss. */
-static int
-is_empty(int fd)
-{
-	struct dirent *e;
-	DIR *d;
-	int empty = 1, sub;
+/* What a store has, in the order it is made. */
+static const char *const members[] = {
+    "oci-layout", "blobs", "blobs/sha256", "images", "names", "roots"};
 
-	sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (sub == -1 || (d = fdopendir(sub)) == NULL) {
-		if (sub != -1)
-			close(sub);
-		return 0;
-	}
-	while (empty && (e = readdir(d)) != NULL)
-		empty = strcmp(e->d_name, ".") == 0 ||
-			strcmp(e->d_name, "..") == 0 ||
-			strcmp(e->d_name, "lost+found") == 0;
-	closedir(d);
-	return empty;
-}
+#define NMEMBERS (sizeof(members) / sizeof(members[0]))
 
 static int
-write_layout(struct store *st)
+is_member(const char *name)
 {
-	static const char *const dirs[] = {
-	    "blobs", "blobs/sha256", "images", "names", "roots"};
 	size_t i;
 
-	if (fchmod(st->fd, 0700) == -1) {
-		msg_warn("%s", st->path);
-		return -1;
-	}
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		if (FAULT("store_mkdir") ||
-		    (mkdirat(st->fd, dirs[i], 0700) == -1 && errno != EEXIST)) {
-			msg_warn("%s/%s", st->path, dirs[i]);
-			return -1;
-		}
-	if (fdio_save(st->fd, "oci-layout", layout, sizeof(layout) - 1, 1) ==
-	    -1) {
-		msg_warn("%s/oci-layout", st->path);
-		return -1;
-	}
-	return 0;
+	for (i = 0; i < NMEMBERS; i++)
+		if (strcmp(members[i], name) == 0)
+			return 1;
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	       strcmp(name, ".oci-layout.new") == 0 ||
+	       strcmp(name, "lost+found") == 0;
 }
 
 static int
@@ -116,23 +84,85 @@ has(const struct store *st, const char *name)
 	return faccessat(st->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static int
+is_store(const struct store *st)
+{
+	size_t i;
+
+	for (i = 0; i < NMEMBERS; i++)
+		if (!has(st, members[i]))
+			return 0;
+	return 1;
+}
+
+/* Whether nothing is there that somebody could miss: a store at most begun. */
+static int
+is_free(const struct store *st)
+{
+	struct dirent *e;
+	DIR *d;
+	int free = 1, fd, other = 0;
+
+	fd = openat(st->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
+		if (fd != -1)
+			close(fd);
+		return 0;
+	}
+	while (free && (e = readdir(d)) != NULL) {
+		free = is_member(e->d_name);
+		other |= e->d_name[0] != '.' &&
+			 strcmp(e->d_name, "lost+found") != 0;
+	}
+	closedir(d);
+	return free && (!other || has(st, members[0]));
+}
+
+static int
+write_layout(struct store *st)
+{
+	size_t i;
+
+	if (fchmod(st->fd, 0700) == -1) {
+		msg_warn("%s", st->path);
+		return -1;
+	}
+	if (fdio_save(st->fd, members[0], layout, sizeof(layout) - 1, 1) ==
+	    -1) {
+		msg_warn("%s/%s", st->path, members[0]);
+		return -1;
+	}
+	for (i = 1; i < NMEMBERS; i++)
+		if (FAULT("store_mkdir") ||
+		    (mkdirat(st->fd, members[i], 0700) == -1 &&
+			errno != EEXIST)) {
+			msg_warn("%s/%s", st->path, members[i]);
+			return -1;
+		}
+	return 0;
+}
+
+static int
+not_a_store(const struct store *st)
+{
+	return msg_failx(-1, "%s: not a store, and not empty", st->path);
+}
+
 /* Makes what a store has.  What an earlier run began is gone on with. */
 static int
 make_layout(struct store *st)
 {
 	int lock, rc;
 
-	if (has(st, "oci-layout") && has(st, "roots"))
+	if (is_store(st))
 		return 0;
 	if ((lock = store_lock(st, ".", LOCK_EX)) == -1) {
 		msg_warn("%s", st->path);
 		return -1;
 	}
-	if (!has(st, "oci-layout") && !has(st, "blobs") && !is_empty(st->fd)) {
-		msg_warnx("%s: not a store, and not empty", st->path);
-		rc = -1;
-	} else
-		rc = write_layout(st);
+	rc = is_store(st)  ? 0
+	     : is_free(st) ? write_layout(st)
+			   : not_a_store(st);
 	close(lock);
 	return rc;
 }
@@ -184,6 +214,11 @@ store_open(int flags)
 	}
 	if ((flags & STORE_CREATE) != 0 && make_path(st->path) == -1)
 		goto fail;
+	/* as the list of mounts has it */
+	if ((path = realpath(st->path, NULL)) != NULL) {
+		free(st->path);
+		st->path = path;
+	}
 	st->fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->fd == -1) {
 		e = errno;
@@ -195,9 +230,17 @@ store_open(int flags)
 	}
 	if ((flags & STORE_CREATE) != 0 && make_layout(st) == -1)
 		goto fail;
-	if (check_owner(st) == -1)
-		goto fail;
-	return st;
+	if (!is_store(st)) {
+		if (!is_free(st)) {
+			not_a_store(st);
+			goto fail;
+		}
+		store_close(st);
+		errno = ENOENT;
+		return NULL;
+	}
+	if (check_owner(st) == 0)
+		return st;
 fail:
 	store_close(st);
 	errno = EINVAL;
