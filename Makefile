@@ -68,7 +68,7 @@ LIB = apply.o auth.o blob.o certs.o challenge.o clone.o command.o config.o \
 	fetch.o furnish.o gc.o gunzip.o helper.o http.o httpreply.o image.o \
 	imageconfig.o imagefile.o json.o launch.o layer.o manifest.o \
 	members.o mirrors.o mkroot.o mounts.o msg.o names.o own.o passwd.o \
-	path.o pax.o platform.o progress.o prune.o pull.o ref.o registry.o \
+	path.o pax.o place.o platform.o progress.o prune.o pull.o ref.o registry.o \
 	reply.o rmtree.o root.o store.o supervise.o tar.o token.o \
 	sys-walk.o unpack.o wire.o $(LIB_$(SYS))
 

@@ -125,7 +125,8 @@ print(*os.listxattr(sys.argv[1]), sep="")' "$root/etc"
 @test "what is no store is left alone" {
 	local d
 
-	mkdir -m 700 -p "$T/home2/images/2023"
+	mkdir -p "$T/home2/images/2023"
+	chmod 700 "$T/home2"
 	echo photo >"$T/home2/images/2023/pic.jpg"
 	mkdir -m 700 "$T/other"
 	mkimage -f oci "$T/other/layout" 'file a' >/dev/null

@@ -7,10 +7,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "msg.h"
+#include "place.h"
 #include "sys.h"
 
 int
@@ -50,74 +50,49 @@ enter_root(int rootfd, const char *path)
 	return 0;
 }
 
-/* Makes the directory name, gives it to the user and goes there. */
+/* Opens dir below /, made where it is missing. */
 static int
-make_one(const char *name, const struct passwd_user *user)
+open_workdir(const char *dir, const struct passwd_user *user)
 {
-	int e, fd, rc = -1;
+	int e, fd, rootfd;
 
-	if (mkdir(name, 0755) == -1)
+	rootfd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rootfd == -1)
 		return -1;
-	fd = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	if (fchmod(fd, 0755) == 0 && fchown(fd, user->uid, user->gid) == 0)
-		rc = fchdir(fd);
+	fd = place_open(rootfd, dir, 1, user->uid, user->gid);
 	e = errno;
-	close(fd);
+	close(rootfd);
 	errno = e;
-	return rc;
-}
-
-/*
- * As chdir(2), step by step, making what is missing.  Holds no descriptor
- * while it walks: dir may be one of /proc/self/fd.
- */
-static int
-make_and_enter(const char *dir, const struct passwd_user *user)
-{
-	char *copy, *name, *rest;
-	int e, rc;
-
-	if ((copy = strdup(dir)) == NULL)
-		return -1;
-	rc = chdir("/");
-	for (name = strtok_r(copy, "/", &rest); rc == 0 && name != NULL;
-	     name = strtok_r(NULL, "/", &rest)) {
-		rc = chdir(name);
-		if (rc == -1 && errno == ENOENT)
-			rc = make_one(name, user);
-	}
-	e = errno;
-	free(copy);
-	if (rc == -1 && chdir("/") == -1)
-		return -1;
-	errno = e;
-	return rc;
+	return fd;
 }
 
 int
 enter_workdir(const char *dir, const struct passwd_user *user)
 {
 	char *cwd;
+	int fd, rc;
 
 	if (*dir == '\0')
 		dir = "/";
-	if (chdir(dir) == -1 &&
-	    (errno != ENOENT || make_and_enter(dir, user) == -1))
-		return errno == EACCES && geteuid() != user->uid
-			   ? 1
-			   : msg_fail(-1, "working directory %s", dir);
+	fd = open_workdir(dir, user);
+	rc = fd == -1 ? -1 : fchdir(fd);
+	if (rc == -1 && errno == EACCES && geteuid() != user->uid)
+		rc = 1;
+	else if (rc == -1)
+		msg_warn("working directory %s", dir);
+	if (fd != -1)
+		close(fd);
+	if (rc != 0)
+		return rc;
 	/* a directory that cannot be reached from / lies outside the root */
 	if ((cwd = getcwd(NULL, 0)) == NULL)
 		return msg_fail(-1, "working directory %s", dir);
-	if (*cwd != '/') {
-		free(cwd);
-		return msg_failx(
-		    -1, "working directory %s: is outside the root", dir);
-	}
+	rc = *cwd == '/'
+		 ? 0
+		 : msg_failx(
+		       -1, "working directory %s: is outside the root", dir);
 	free(cwd);
-	return 0;
+	return rc;
 }
 
 int

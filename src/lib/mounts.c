@@ -10,14 +10,8 @@
 #include <unistd.h>
 
 #include "msg.h"
+#include "place.h"
 #include "sys.h"
-
-/* A descriptor that stands for a place only; nearly so elsewhere. */
-#ifndef O_PATH
-#define O_PATH O_RDONLY
-#endif
-
-#define DIR_FLAGS (O_PATH | O_DIRECTORY)
 
 int
 mounts_parse(char *text, struct mounts_bind *b)
@@ -49,56 +43,6 @@ is_same(int a, int b)
 }
 
 static int
-make_file(int dirfd, const char *name)
-{
-	int fd = openat(dirfd, name,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-
-	if (fd == -1)
-		return -1;
-	close(fd);
-	return 0;
-}
-
-/*
- * Opens path in the root; what is missing on the way is made, a directory, the
- * last a file unless dir.
- */
-static int
-open_or_make(int rootfd, const char *path, int dir)
-{
-	char *copy, *end, *name;
-	int fd, last, up;
-
-	if ((copy = strdup(path)) == NULL)
-		return -1;
-	for (end = copy + strlen(copy); end > copy && end[-1] == '/';)
-		*--end = '\0';
-	up = sys_open_in_root(rootfd, "/", DIR_FLAGS);
-	fd = up;
-	name = copy;
-	while (up != -1 && *(name += strspn(name, "/")) != '\0') {
-		end = name + strcspn(name, "/");
-		last = *end == '\0';
-		*end = '\0';
-		fd = sys_open_in_root(
-		    rootfd, copy, last && !dir ? O_PATH : DIR_FLAGS);
-		if (fd == -1 && errno == ENOENT &&
-		    (last && !dir ? make_file(up, name)
-				  : mkdirat(up, name, 0755)) == 0)
-			fd = sys_open_in_root(
-			    rootfd, copy, last && !dir ? O_PATH : DIR_FLAGS);
-		close(up);
-		up = fd;
-		name = end;
-		if (!last)
-			*name++ = '/';
-	}
-	free(copy);
-	return fd;
-}
-
-static int
 mount_kernel(const char *root, int rootfd)
 {
 	static const struct {
@@ -110,7 +54,7 @@ mount_kernel(const char *root, int rootfd)
 	int fd, rc = 0;
 
 	for (i = 0; rc == 0 && i < sizeof(all) / sizeof(*all); i++) {
-		fd = open_or_make(rootfd, all[i].at, 1);
+		fd = place_open(rootfd, all[i].at, 1, geteuid(), getegid());
 		if (fd == -1)
 			return msg_fail(-1, "%s%s", root, all[i].at);
 		if (is_same(fd, rootfd))
@@ -134,7 +78,8 @@ bind_one(const char *root, int rootfd, const struct mounts_bind *b)
 		msg_warn("-b %s", b->src);
 		goto out;
 	}
-	dst = open_or_make(rootfd, b->dst, S_ISDIR(from.st_mode));
+	dst = place_open(
+	    rootfd, b->dst, S_ISDIR(from.st_mode), geteuid(), getegid());
 	if (dst == -1 || fstat(dst, &to) == -1)
 		msg_warn("-b %s: %s%s", b->src, root, b->dst);
 	else if (is_same(dst, rootfd))

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "msg.h"
+#include "sys.h"
 
 #define PASSWD "/etc/passwd"
 #define GROUP "/etc/group"
@@ -275,6 +276,35 @@ out:
 	return rc;
 }
 
+/*
+ * Opens the file below /, if it is a regular one; -1 and errno.  No link of
+ * proc(5) is followed, which may lead out of the root.
+ */
+static int
+open_regular(const char *path)
+{
+	struct stat st;
+	int e, fd, place, rootfd;
+
+	rootfd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rootfd == -1)
+		return -1;
+	/* looked at before it is opened, which may act on a device */
+	fd = place = sys_open_in_root(rootfd, path, O_PATH);
+	if (place != -1 && (fstat(place, &st) == -1 || !S_ISREG(st.st_mode))) {
+		errno = EINVAL;
+		fd = -1;
+	} else if (place != -1)
+		fd = sys_open_in_root(
+		    rootfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	e = errno;
+	if (place != -1)
+		close(place);
+	close(rootfd);
+	errno = e;
+	return fd;
+}
+
 /* Opens a regular file of bearable size; NULL with errno. */
 static FILE *
 open_table(const char *path)
@@ -283,15 +313,7 @@ open_table(const char *path)
 	FILE *fp;
 	int fd;
 
-	/* before the open, which may act on a device */
-	if (stat(path, &st) == -1)
-		return NULL;
-	if (!S_ISREG(st.st_mode)) {
-		errno = EINVAL;
-		return NULL;
-	}
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd == -1)
+	if ((fd = open_regular(path)) == -1)
 		return NULL;
 	errno = EINVAL;
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))

@@ -24,8 +24,8 @@ int root_open(const char *path, struct root *, const char **why);
 void root_close(struct root *);
 
 /*
- * Makes DIR/.chr-PREFIX.XXXXXX (0700) with its lock, held, and an empty root/: 0,
- * or -1 after a message.  *lock is the descriptor to be closed when done.
+ * Makes DIR/.chr-PREFIX.XXXXXX (0700) with its lock, held, and an empty root/:
+ * 0, or -1 after a message.  *lock is the descriptor to be closed when done.
  */
 int root_make(const char *dir, const char *prefix, struct root *, int *lock);
 /* Gives the finished root its name.  -1 after a message. */

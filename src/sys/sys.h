@@ -2,10 +2,16 @@
 #ifndef SYS_H
 #define SYS_H
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+
+/* A descriptor that stands for a place only; nearly so elsewhere. */
+#ifndef O_PATH
+#define O_PATH O_RDONLY
+#endif
 
 /*
  * The operating system beyond POSIX.  sys-linux*.c or sys-posix.c, chosen by
