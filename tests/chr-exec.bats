@@ -222,6 +222,10 @@ execve"
 @test "without /proc the descriptors are still closed" {
 	run_like 1 "*sh: 9: Bad file descriptor" unshare -m sh -c '
 	    umount -l /proc && exec chr-exec "$0" sh -c ": <&9"' "$root" 9</
+	# one that was opened before the limit was set
+	run_like 1 "*" unshare -m bash -c '
+	    exec 900</; ulimit -n 64
+	    umount -l /proc && exec chr-exec "$0" sh -c ": <&900"' "$root"
 }
 
 @test "closed 0, 1 and 2 are opened" {

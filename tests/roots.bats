@@ -206,3 +206,61 @@ complete() {
 	run_ok chr-rm "$root"
 	no_roots
 }
+
+@test "an image stays below an overlay of another mount namespace" {
+	local holder
+
+	pulled
+	mkdir "$T/roots"
+	export CHR_ROOTS=$T/roots
+	unshare -m sh -c 'chr-mkroot -m overlay box >out; sleep 60' 3>&- &
+	holder=$!
+	wait_for test -s out
+	run_err 1 "chr-rm: box: in use: overlay roots stand on it" chr-rm box
+	kill "$holder"
+	wait "$holder" || :
+	run_ok chr-rm "$(cat out)"
+	run_ok chr-rm box
+}
+
+@test "an overlay root goes while somebody outside has a file of it open" {
+	local reader root
+
+	pulled
+	root=$(chr-mkroot -m overlay box)
+	tail -f "$root/etc/passwd" >seen 3>&- &
+	reader=$!
+	wait_for test -s seen
+	run_ok chr-rm "$root"
+	kill "$reader"
+	wait "$reader" || :
+	no_roots
+}
+
+@test "in use: where a path is too long to tell, or another mount's" {
+	local root user
+
+	pulled
+	root=$(chr-mkroot box)
+	cd "$root"
+	for i in {1..20}; do
+		mkdir "$(printf 'x%.0s' {1..250})"
+		cd ./x*
+	done
+	sleep 60 3>&- &
+	user=$!
+	cd "$T"
+	run_err 1 "chr-rm: $root: in use by process $user" chr-rm "$root"
+	kill "$user"
+	wait "$user" || :
+	mkdir mnt
+	unshare -m sh -c "mount --bind '$root' mnt && cd mnt/etc && : >in &&
+	    exec sleep 60" 3>&- &
+	user=$!
+	wait_for test -e "$root/etc/in"
+	wait_for grep -q sleep "/proc/$user/comm"
+	run_err 1 "chr-rm: $root: in use by process $user" chr-rm "$root"
+	kill "$user"
+	wait "$user" || :
+	run_ok chr-rm "$root"
+}

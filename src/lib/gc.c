@@ -512,19 +512,19 @@ add_escaped(struct buf *b, const char *path)
 	return 0;
 }
 
-/* An overlay root of the store, mounted here or in another namespace. */
+/* Whether the root name in dirfd is an overlay on the image. */
 static int
-has_upper(struct store *st, const char *name, const char *hex)
+has_upper(int dirfd, const char *name, const char *hex)
 {
 	char *path, **v = NULL;
 	struct stat sb;
 	int found = 0;
 
-	if ((path = fdio_fmt("roots/%s/upper", name)) == NULL)
+	if ((path = fdio_fmt("%s/upper", name)) == NULL)
 		return 1;
-	if (fstatat(store_fd(st), path, &sb, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (fstatat(dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) == 0) {
 		strcpy(strrchr(path, '/'), "/image");
-		v = config_read(store_fd(st), path);
+		v = config_read(dirfd, path);
 		found = v != NULL && v[0] != NULL && v[1] != NULL &&
 			strcmp(v[1], hex) == 0;
 	}
@@ -533,26 +533,45 @@ has_upper(struct store *st, const char *name, const char *hex)
 	return found;
 }
 
+/* Whether one of a directory's roots is; it may be mounted in a namespace that
+ * this process does not see. */
+static int
+any_upper(int atfd, const char *dir, const char *hex)
+{
+	struct list roots = {NULL, 0};
+	int fd, found;
+	size_t i;
+
+	fd = openat(atfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return errno != ENOENT;
+	found = list_directory(fd, ".", &roots) == -1;
+	for (i = 0; i < roots.n && !found; i++)
+		found = has_upper(fd, roots.v[i], hex);
+	list_free(&roots);
+	close(fd);
+	return found;
+}
+
 int
 gc_has_overlays(struct store *st, const char *hex)
 {
-	struct list roots = {NULL, 0};
+	const char *dir = getenv("CHR_ROOTS");
 	struct search s = {NULL, NULL, 0};
 	struct buf b = {NULL, 0, 0};
-	size_t i;
 
 	s.plain = fdio_fmt("lowerdir=%s/images/%s/root,", store_path(st), hex);
 	if (s.plain == NULL || buf_addstr(&b, "lowerdir=") == -1 ||
 	    add_escaped(&b, store_path(st)) == -1 ||
-	    buf_addstr(&b, strstr(s.plain, "/images/")) == -1 ||
-	    list_directory(store_fd(st), "roots", &roots) == -1)
+	    buf_addstr(&b, strstr(s.plain, "/images/")) == -1)
 		s.found = 1;
 	s.escaped = b.data;
 	if (!s.found && sys_mounts_below("/", stands_on, &s) == -1)
 		s.found = 1;
-	for (i = 0; i < roots.n && !s.found; i++)
-		s.found = has_upper(st, roots.v[i], hex);
-	list_free(&roots);
+	if (!s.found)
+		s.found = any_upper(store_fd(st), "roots", hex);
+	if (!s.found && dir != NULL && *dir != '\0')
+		s.found = any_upper(AT_FDCWD, dir, hex);
 	buf_free(&b);
 	free(s.plain);
 	return s.found;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FD_MAX (1 << 20) /* looked at where /proc is not mounted */
+#define FD_MAX (1 << 20)
 
 static void
 close_if_dir(int fd)
@@ -20,18 +20,21 @@ close_if_dir(int fd)
 		close(fd);
 }
 
+/*
+ * Where /proc is not mounted.  Above the hard limit, which may be lower than
+ * what was opened before it was set, nothing is looked at: all is closed.
+ */
 static int
 close_dirs_by_number(int lowest)
 {
 	struct rlimit rl;
 	int fd, end = FD_MAX;
 
-	/* the hard limit: the soft one may be lower than what is open */
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_max < FD_MAX)
 		end = (int)rl.rlim_max;
 	for (fd = lowest; fd < end; fd++)
 		close_if_dir(fd);
-	return 0;
+	return sys_close_from(end > lowest ? end : lowest);
 }
 
 int

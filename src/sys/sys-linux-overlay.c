@@ -49,9 +49,12 @@ sys_mount_overlay(int targetfd, const char *options)
 int
 sys_umount(int dirfd, const char *name)
 {
-	int back;
+	int back, rc;
 
 	if ((back = enter(dirfd)) == -1)
 		return -1;
-	return leave(back, umount2(name, UMOUNT_NOFOLLOW));
+	rc = umount2(name, UMOUNT_NOFOLLOW);
+	if (rc == -1 && errno == EBUSY)
+		rc = umount2(name, UMOUNT_NOFOLLOW | MNT_DETACH);
+	return leave(back, rc);
 }

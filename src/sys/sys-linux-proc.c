@@ -26,6 +26,38 @@ struct place {
 };
 
 /*
+ * Whether the directory fd is the place, or below it: by going up, since its
+ * path may be too long to be told, or that of another mount.  Closes fd.
+ */
+static int
+is_inside(int fd, const struct place *place)
+{
+	struct stat above, here;
+	int found = 0, up;
+
+	if (fstat(fd, &here) == -1) {
+		close(fd);
+		return 0;
+	}
+	while (!(found = here.st_dev == place->sb.st_dev &&
+			 (place->mounted || here.st_ino == place->sb.st_ino))) {
+		up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (up == -1 || fstat(up, &above) == -1) {
+			if (up != -1)
+				close(up);
+			break;
+		}
+		close(fd);
+		fd = up;
+		if (above.st_dev == here.st_dev && above.st_ino == here.st_ino)
+			break;
+		here = above;
+	}
+	close(fd);
+	return found;
+}
+
+/*
  * Whether a link of /proc/PID leads into the place.  Processes that end
  * meanwhile, and those of others that may not be looked at, are not there.
  */
@@ -34,20 +66,20 @@ leads_into(
     int procfd, const char *pid, const char *which, const struct place *place)
 {
 	char link[64], target[PATH_MAX];
-	struct stat sb;
 	ssize_t n;
+	int fd;
 
 	snprintf(link, sizeof(link), "%.20s/%s", pid, which);
 	n = readlinkat(procfd, link, target, sizeof(target) - 1);
-	if (n == -1)
+	if (n == -1 && errno != ENAMETOOLONG)
 		return 0;
-	target[n] = '\0';
-	if (is_below(target, place->path))
-		return 1;
-	if (fstatat(procfd, link, &sb, 0) == -1 ||
-	    sb.st_dev != place->sb.st_dev)
-		return 0;
-	return place->mounted || sb.st_ino == place->sb.st_ino;
+	if (n != -1) {
+		target[n] = '\0';
+		if (is_below(target, place->path))
+			return 1;
+	}
+	fd = openat(procfd, link, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd != -1 && is_inside(fd, place);
 }
 
 int

@@ -126,7 +126,10 @@ int sys_mounts_below(const char *path,
 
 /* Mounts an overlay at target; options as mount(8) would give them. */
 int sys_mount_overlay(int targetfd, const char *options);
-/* Unmounts name below dirfd; never follows a link. */
+/*
+ * Unmounts name below dirfd; never follows a link.  Who has a file open in it
+ * keeps that.
+ */
 int sys_umount(int dirfd, const char *name);
 
 /* A private mount namespace: nothing mounted here is seen outside. */
