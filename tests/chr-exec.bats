@@ -223,9 +223,12 @@ execve"
 	run_like 1 "*sh: 9: Bad file descriptor" unshare -m sh -c '
 	    umount -l /proc && exec chr-exec "$0" sh -c ": <&9"' "$root" 9</
 	# one that was opened before the limit was set
-	run_like 1 "*" unshare -m bash -c '
-	    exec 900</; ulimit -n 64
-	    umount -l /proc && exec chr-exec "$0" sh -c ": <&900"' "$root"
+	unshare -m bash -c 'exec 900</; ulimit -n 64; umount -l /proc
+	    exec chr-exec "$0" sleep 60' "$root" 3>&- &
+	wait_for grep -q sleep "/proc/$!/comm"
+	ls "/proc/$!/fd" >fds
+	kill "$!"
+	run ! grep -x 900 fds
 }
 
 @test "closed 0, 1 and 2 are opened" {
