@@ -192,3 +192,34 @@ touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
 	[ "$status" = 143 ]
 	no_roots
 }
+
+@test "run: the command sees that its terminal got another size" {
+	pulled
+	run on_tty -w ready -z 100x40 -- chrun run -q box sh -c \
+	    'trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.1; done'
+	[ "$status" = 0 ]
+	[[ $output == *"40 100"* ]] || fail "$output"
+	no_roots
+}
+
+@test "run: 200 at once" {
+	local i pids=
+
+	pulled
+	for ((i = 0; i < 200; i++)); do
+		chrun run -q box sh -c 'test -c /dev/null && exit 7' 2>>err 3>&- &
+		pids+=" $!"
+	done
+	for i in $pids; do
+		status=0
+		wait "$i" || status=$?
+		[ "$status" = 7 ] || fail "$status: $(cat err)"
+	done
+	no_roots
+	chr-mkroot -c 200 box >roots
+	[ "$(sort -u roots | wc -l)" = 200 ]
+	xargs -P 100 -I{} chr-exec -r {} sh -c 'pwd' <roots >out 2>>err
+	[ "$(wc -l <out)" = 200 ]
+	[ -z "$(cat err)" ]
+	no_roots
+}

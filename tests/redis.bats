@@ -81,35 +81,40 @@ start_redis() {
 @test "served on a terminal and ended by ^C: nothing is left" {
 	chr-pull -q "$image" >/dev/null
 	port=$(free_port)
-	cat >drive.py <<-'EOT'
-		import os, pty, sys, time, subprocess, select
-		port, cmd = sys.argv[1], sys.argv[2:]
-		pid, fd = pty.fork()
-		if pid == 0:
-		    os.execvp(cmd[0], cmd)
-		out = b""
-		end = time.time() + 20
-		sent = False
-		while time.time() < end:
-		    if select.select([fd], [], [], 0.1)[0]:
-		        try:
-		            data = os.read(fd, 4096)
-		        except OSError:
-		            break
-		        if not data:
-		            break
-		        out += data
-		    if b"Ready to accept connections" in out and not sent:
-		        os.write(fd, b"\x03")
-		        sent = True
-		status = os.waitpid(pid, 0)[1]
-		print("sent", sent, "status", os.waitstatus_to_exitcode(status))
-		print("signals", out.count(b"Received SIGINT"))
-	EOT
-	run_ok python3 drive.py "$port" chrun run "$image" \
+	run on_tty -w 'Ready to accept connections' -s '\x03' -- \
+	    chrun run "$image" \
 	    redis-server --port "$port" --bind 127.0.0.1 --save ''
-	[ "${lines[0]}" = "sent True status 0" ]
-	[ "${lines[1]}" = "signals 1" ]
+	[ "$status" = 0 ]
+	[ "$(grep -c 'Received SIGINT' <<<"$output")" = 1 ]
+	no_roots
+}
+
+@test "redis-cli on a terminal: line editing, history, ^C" {
+	start_redis
+	# left, backspace, end; up; ^C leaves it
+	run on_tty -w "$port> " -s 'set a 19X\x1b[D\x7f3\x1b[F\x7f\r' \
+	    -w OK -s 'get a\r' -w '"13"' -s '\x1b[A\r' -w '"13"' -s '\x03' \
+	    -- chrun run -q "$image" redis-cli -p "$port"
+	[ "$status" = 0 ] || fail "$status: $output"
+	[ "$(cli get a)" = 13 ]
+	end_server "$server"
+	no_roots
+}
+
+@test "redis-cli below a shell: ^Z and fg" {
+	start_redis
+	cat >rc <<-EOT
+		PS1='shell: '
+		cd "$T"
+	EOT
+	# while it edits a line, redis-cli takes ^Z for a letter
+	run on_tty -w 'shell: ' \
+	    -s "chrun run -q $image redis-cli -p $port subscribe news\\r" \
+	    -w '"subscribe"' -s '\x1a' -w Stopped -s 'echo ba""ck\r' \
+	    -w back -w 'shell: ' -s 'fg\r' -w subscribe -s '\x03' \
+	    -w 'shell: ' -s 'exit 0\r' -- bash --rcfile rc -i
+	[ "$status" = 0 ] || fail "$status: $output"
+	end_server "$server"
 	no_roots
 }
 
