@@ -7,6 +7,7 @@
 # check-asan   the same under address and undefined behaviour sanitizers
 # lint         what linters and compilers say; any word is a failure
 # fuzz         each fuzz target for FUZZ_SECONDS
+# bench        what the work costs beside other programs, as ratios; as root
 # demo         pack a program as an image, pull it, run it; no network
 .POSIX:
 .SUFFIXES:
@@ -119,6 +120,10 @@ fuzz:
 	    WANT='$(FUZZ)' inner
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 
+bench: all
+	@PATH=$$PWD/bin:$$PATH tests/bench/clone
+	@tests/bench/pull
+
 demo: all
 	@contrib/demo
 
@@ -214,5 +219,5 @@ $(LIB) $(PROGS:=.o): flags
 
 -include $(FUZZ:=.d) $(UNIT:=.d) $(LIB:.o=.d) $(PROGS:=.d)
 
-.PHONY: all units faults walk check check-asan lint fuzz demo install uninstall \
-	dist clean inner wanted flags.new
+.PHONY: all units faults walk check check-asan lint fuzz bench demo install \
+	uninstall dist clean inner wanted flags.new
