@@ -395,6 +395,16 @@ credential_helper() {
 	asked 'GET /v2/a/c/manifests/1 auth=Bearer t1' 1
 }
 
+@test "a redirect to a long address" {
+	long=$(printf %6000s "" | tr ' ' x)
+	fake
+	end_server "$server"
+	fake '{"on":"GET *&end"}' '{"on":"GET *sig=*","status":403}' \
+	    '{"on":"GET /v2/a/b/blobs/'"$layer"'","status":307,"headers":{"Location":"/v2/c/blobs/'"$layer"'?sig='"$long"'&end"}}'
+	pulls
+	asked "GET /v2/c/blobs/$layer?sig=x*&end$" 1
+}
+
 @test "redirects in a circle" {
 	fake '{"on":"GET /v2/a/b/manifests/*","status":307,"headers":{"Location":"/v2/a/b/manifests/latest"}}'
 	run_err 5 "chr-pull: $host/a/b:latest: too many redirects" \

@@ -417,15 +417,29 @@ hop_start(struct http_hop *hop)
 
 /* --- the end of a hop --- */
 
+/* Where a redirect leads; signed addresses are long.  malloced, or NULL. */
+static char *
+location(const struct http_hop *hop, struct http_origin *to)
+{
+	size_t size = hop->call->headers.len + 1;
+	char *url = NULL, *where = calloc(1, size);
+
+	if (where != NULL &&
+	    http_header(hop->call, "Location", 0, where, size) != NULL)
+		url = url_resolve(hop->url, where, to);
+	http_wipe(where);
+	return url;
+}
+
 /* 1 when another hop was begun, 0 when this reply is the last. */
 static int
 redirect(struct http_hop *hop)
 {
 	struct http_call *call = hop->call;
 	struct http_origin to;
-	char where[2048], *url;
+	char none[1], *url;
 
-	if (http_header(call, "Location", 0, where, sizeof(where)) == NULL)
+	if (http_header(call, "Location", 0, none, sizeof(none)) == NULL)
 		return end(call, HTTP_FAILED, "HTTP %d without Location",
 		    call->status);
 	if (call->hops >= call->redirects)
@@ -433,7 +447,7 @@ redirect(struct http_hop *hop)
 		    call->redirects > 0 ? "too many redirects"
 					: "redirect of a request with "
 					  "credentials refused");
-	if ((url = url_resolve(hop->url, where, &to)) == NULL)
+	if ((url = location(hop, &to)) == NULL)
 		return end(call, HTTP_FAILED, "redirect to a bad address");
 	if (strcmp(hop->origin.scheme, "https") == 0 &&
 	    strcmp(to.scheme, "https") != 0) {
