@@ -762,6 +762,64 @@ other.example https://elsewhere"
 	asked "GET /v2/a/b/blobs/$layer range=bytes=50-" 1
 }
 
+# --- unpacking meanwhile ---
+
+# child_of PID: sets $child once it has one.
+child_of() {
+	child=$(pgrep -P "$1")
+}
+
+# root_made: the child has begun to unpack.
+root_made() {
+	[ -d "$(echo "$CHR_STORE"/images/.[0-9a-f]*/root)" ]
+}
+
+@test "what unpacks has none of the network's descriptors" {
+	expect_leftovers
+	fake
+	end_server "$server"
+	fake '{"on":"GET /v2/*/blobs/'"$layer"'","delay":100}'
+	chr-pull "$host/a/b" 2>err 3>&- &
+	pull=$!
+	wait_for child_of "$pull"
+	wait_for grep -q "blobs/$layer" requests
+	wait_for root_made
+	ls -l "/proc/$child/fd" >open
+	kill "$pull"
+	wait "$pull" || :
+	wait_for test ! -e "/proc/$child"
+	run ! grep -e socket: -e '\.part' -e /tests/ open
+	expect_leftovers
+}
+
+@test "a layer that is refused ends the pull at once" {
+	need python3
+	python3 -c 'import tarfile
+t = tarfile.open("bad.tar", "w"); t.addfile(tarfile.TarInfo("../x"))'
+	mkimage -f oci -n 1 img bad.tar "file a 644 small" >digest
+	fake
+	end_server "$server"
+	fake '{"on":"GET /v2/*/blobs/'"$layer"'","delay":15}'
+	SECONDS=0
+	run_err 6 "chr-pull: $host/a/b:latest: layer $(layers | head -n 1): ../x: leads out of the root" \
+	    chr-pull "$host/a/b"
+	[ "$SECONDS" -lt 10 ]
+}
+
+@test "what unpacks says which image it was, when it is killed" {
+	fake
+	end_server "$server"
+	fake '{"on":"GET /v2/*/blobs/'"$layer"'","delay":15}'
+	chr-pull "$host/a/b" 2>err 3>&- &
+	pull=$!
+	wait_for child_of "$pull"
+	kill -9 "$child"
+	status=0
+	wait "$pull" || status=$?
+	[ "$status" = 1 ]
+	[ "$(cat err)" = "chr-pull: $host/a/b:latest: unpacking ended by signal 9" ]
+}
+
 # --- the rest ---
 
 @test "a proxy, but not for loopback" {

@@ -477,6 +477,9 @@ run(struct fetch *f)
 		if (f->left == 0)
 			break;
 		call = http_wait(f->r->http, patience(f));
+		/* before what this call may fail with */
+		if ((rc = f->done(f->arg, f->n)) != 0)
+			return rc;
 		if (call == NULL)
 			continue;
 		it = call->arg;

@@ -189,6 +189,7 @@ start_unpack(struct image *im)
 {
 	struct unpack_job job = {.name = im->pull->name,
 	    .dirfd = im->dirfd,
+	    .openfd = store_fd(im->pull->store),
 	    .nlayers = im->manifest->nlayers,
 	    .open = open_layer,
 	    .digest = layer_digest,
@@ -209,6 +210,16 @@ feed(struct image *im, size_t i)
 	return ST_LOCAL;
 }
 
+/* While blobs are on their way: an end of the unpacking is the end of all. */
+static int
+check_unpack(struct image *im)
+{
+	if (im->unpack == NULL || !unpack_ended(im->unpack))
+		return 0;
+	im->unpack_failed = 1;
+	return ST_LOCAL;
+}
+
 /* Blob i is in the store: the config starts the unpacking, layers feed it. */
 static int
 blob_done(void *arg, size_t i)
@@ -216,6 +227,8 @@ blob_done(void *arg, size_t i)
 	struct image *im = arg;
 	int rc;
 
+	if (i == im->nblobs)
+		return check_unpack(im);
 	if (im->ready[i])
 		return 0;
 	im->ready[i] = 1;
@@ -281,6 +294,8 @@ make_image(struct image *im)
 		return rc;
 	fetched = im->source->blobs(im->source->arg, im->pull->store, im->blobs,
 	    im->nblobs, blob_done, im);
+	if (fetched != 0)
+		check_unpack(im);
 	if (im->unpack != NULL && fetched != 0 && !im->unpack_failed)
 		unpack_abort(im->unpack);
 	else if (im->unpack != NULL)

@@ -43,10 +43,9 @@ int registry_manifest(struct registry *, const char *tag_or_digest,
 /*
  * Brings n blobs into the store, several at once, and calls done(arg, i) as
  * each is there, verified (at once for those that the store has; perhaps more
- * than once).  Equal
- * digests are fetched once.  When done returns non-zero all stops and that is
- * returned.  0 or the status of the first failure; what was fetched stays for
- * the next run.
+ * than once), and done(arg, n) now and then meanwhile.  Equal digests are
+ * fetched once.  When done returns non-zero all stops and that is returned.  0
+ * or the status of the first failure; what was fetched stays for the next run.
  */
 int registry_blobs(struct registry *, struct store *, const struct descriptor *,
     size_t n, int (*done)(void *, size_t), void *);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define DECODER_MEMORY ((rlim_t)1 << 30)
 
 struct unpack {
+	const char *name;
 	pid_t pid;
 	int ready; /* layer numbers go down here */
 	int stats; /* struct unpack_stats comes up here */
@@ -79,7 +81,7 @@ confine(int blob, int out)
 	struct rlimit none = {0, 0};
 
 	if (dup2(blob, 3) == -1 || dup2(out, 4) == -1 ||
-	    sys_close_from(5) == -1 || sys_die_with_parent() == -1)
+	    sys_close_range(5, INT_MAX) == -1 || sys_die_with_parent() == -1)
 		return -1;
 #ifndef __SANITIZE_ADDRESS__
 	struct rlimit memory = {DECODER_MEMORY, DECODER_MEMORY};
@@ -296,6 +298,46 @@ write_tree(struct writer *w, int out)
 	return rc;
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Closes all but the standard three and the n of keep. */
+static int
+close_others(int *keep, size_t n)
+{
+	int next = STDERR_FILENO + 1;
+	size_t i;
+
+	qsort(keep, n, sizeof(*keep), by_number);
+	for (i = 0; i < n; i++) {
+		if (keep[i] < next)
+			continue;
+		if (keep[i] > next && sys_close_range(next, keep[i] - 1) == -1)
+			return -1;
+		next = keep[i] + 1;
+	}
+	return sys_close_range(next, INT_MAX);
+}
+
+/*
+ * The child: what the parent has open beside, its connections and locks, is
+ * not to outlive there what the parent does with it.
+ */
+static int
+write_alone(struct writer *w, int out)
+{
+	int keep[] = {w->job->dirfd, w->job->openfd, w->ready, out};
+
+	if (close_others(keep, sizeof(keep) / sizeof(keep[0])) == -1 ||
+	    sys_die_with_parent() == -1)
+		return msg_fail(ST_LOCAL, "%s", w->job->name);
+	signal(SIGPIPE, SIG_DFL);
+	return write_tree(w, out);
+}
+
 /* --- for the parent --- */
 
 struct unpack *
@@ -316,16 +358,12 @@ unpack_start(const struct unpack_job *job)
 		return NULL;
 	}
 	if (u->pid == 0) {
-		close(ready[1]);
-		close(stats[0]);
-		signal(SIGPIPE, SIG_DFL);
-		if (sys_die_with_parent() == -1)
-			_exit(ST_LOCAL);
 		w.ready = ready[0];
-		_exit(write_tree(&w, stats[1]));
+		_exit(write_alone(&w, stats[1]));
 	}
 	close(ready[0]);
 	close(stats[1]);
+	u->name = job->name;
 	u->ready = ready[1];
 	u->stats = stats[0];
 	return u;
@@ -337,6 +375,14 @@ unpack_ready(struct unpack *u, size_t i)
 	uint32_t n = (uint32_t)i;
 
 	return fdio_write(u->ready, &n, sizeof(n));
+}
+
+int
+unpack_ended(const struct unpack *u)
+{
+	struct pollfd pfd = {u->stats, POLLIN, 0};
+
+	return poll(&pfd, 1, 0) > 0;
 }
 
 static int
@@ -358,6 +404,7 @@ reap(struct unpack *u)
 int
 unpack_finish(struct unpack *u, struct unpack_stats *stats)
 {
+	const char *name = u->name;
 	int status, whole;
 
 	whole = fdio_read(u->stats, stats, sizeof(*stats)) == sizeof(*stats);
@@ -366,7 +413,7 @@ unpack_finish(struct unpack *u, struct unpack_stats *stats)
 		return WEXITSTATUS(status) != 0 ? WEXITSTATUS(status)
 		       : whole			? 0
 						: ST_LOCAL;
-	return msg_failx(ST_LOCAL, "unpacking ended by signal %d",
+	return msg_failx(ST_LOCAL, "%s: unpacking ended by signal %d", name,
 	    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 

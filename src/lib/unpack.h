@@ -15,8 +15,9 @@
 struct unpack;
 
 struct unpack_job {
-	const char *name; /* of the image, for messages */
+	const char *name; /* of the image, for messages; stays */
 	int dirfd;	  /* where "root" is made */
+	int openfd;	  /* all that open needs */
 	size_t nlayers;
 	const char (*diffids)[DIGEST_MAX]; /* nlayers of them, bottom first */
 	/* Opens the blob of layer i; called in the child.  -1 after message. */
@@ -28,6 +29,8 @@ struct unpack_job {
 struct unpack *unpack_start(const struct unpack_job *);
 /* Layer i is verified and can be opened; any order. */
 int unpack_ready(struct unpack *, size_t i);
+/* Whether the child has ended, or is about to: it failed, or made the tree. */
+int unpack_ended(const struct unpack *);
 /* What the finished tree holds. */
 struct unpack_stats {
 	uint64_t bytes;	  /* of file data written, less holes */

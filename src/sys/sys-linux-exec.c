@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ close_dirs_by_number(int lowest)
 		end = (int)rl.rlim_max;
 	for (fd = lowest; fd < end; fd++)
 		close_if_dir(fd);
-	return sys_close_from(end > lowest ? end : lowest);
+	return sys_close_range(end > lowest ? end : lowest, INT_MAX);
 }
 
 int

@@ -121,12 +121,12 @@ sys_sync_fs(int fd)
 }
 
 int
-sys_close_from(int lowest)
+sys_close_range(int first, int last)
 {
-	if (close_range((unsigned)lowest, ~0U, 0) == 0)
+	if (close_range((unsigned)first, (unsigned)last, 0) == 0)
 		return 0;
-	for (; lowest < 65536; lowest++)
-		if (close(lowest) == -1 && errno != EBADF)
+	for (; first <= last && first < 65536; first++)
+		if (close(first) == -1 && errno != EBADF)
 			return -1;
 	return 0;
 }

@@ -86,12 +86,12 @@ sys_mount_bind(int srcfd, int dstfd, int ro)
 }
 
 int
-sys_close_from(int lowest)
+sys_close_range(int first, int last)
 {
 	long end = sysconf(_SC_OPEN_MAX);
 
-	for (; lowest < end; lowest++)
-		if (close(lowest) == -1 && errno != EBADF)
+	for (; first <= last && first < end; first++)
+		if (close(first) == -1 && errno != EBADF)
 			return -1;
 	return 0;
 }

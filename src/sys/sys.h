@@ -79,8 +79,8 @@ int sys_sync_fs(int fd);
 /* Processors that this process may use, at least 1. */
 unsigned sys_ncpu(void);
 
-/* Closes every descriptor from lowest on. */
-int sys_close_from(int lowest);
+/* Closes every descriptor from first to last; INT_MAX is all that follow. */
+int sys_close_range(int first, int last);
 
 /* Lets a pipe hold so many bytes, if it may. */
 void sys_widen_pipe(int fd, int size);
