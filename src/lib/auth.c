@@ -96,8 +96,10 @@ decode(const char *s)
 
 /* --- one file --- */
 
-/* The key of a file as host[/path]: no scheme, no /v1/, one name for the Hub.
- * malloced. */
+/*
+ * The key of a file as host[/path]: no scheme, no /v1/ of a host, one name for
+ * the Hub.  malloced.
+ */
 static char *
 normal_key(const char *key)
 {
@@ -109,8 +111,9 @@ normal_key(const char *key)
 	n = strlen(p);
 	while (n > 0 && p[n - 1] == '/')
 		n--;
-	if (n > 3 && (strncmp(p + n - 3, "/v1", 3) == 0 ||
-			 strncmp(p + n - 3, "/v2", 3) == 0))
+	if (n > 3 && memchr(p, '/', n - 3) == NULL &&
+	    (strncmp(p + n - 3, "/v1", 3) == 0 ||
+		strncmp(p + n - 3, "/v2", 3) == 0))
 		n -= 3;
 	for (i = 0; i < sizeof(hub) / sizeof(hub[0]); i++)
 		if (n >= strlen(hub[i]) &&
@@ -124,33 +127,6 @@ normal_key(const char *key)
 	return s;
 }
 
-struct search {
-	const char *want;
-	const struct json *found;
-};
-
-static int
-match(void *arg, const char *key, const struct json *value)
-{
-	struct search *s = arg;
-	char *k = normal_key(key);
-
-	if (k != NULL && strcmp(k, s->want) == 0)
-		s->found = value;
-	free(k);
-	return s->found != NULL;
-}
-
-static const struct json *
-find_key(const struct json *map, const char *want)
-{
-	struct search s = {want, NULL};
-
-	if (json_isobj(map))
-		json_each(map, match, &s);
-	return s.found;
-}
-
 static char *
 copy(const struct json *j)
 {
@@ -161,8 +137,9 @@ copy(const struct json *j)
 
 /* An entry of auths; 1 when it holds anything. */
 static int
-take(const struct json *entry, struct auth *a)
+take_auth(const struct json *entry, void *arg)
 {
+	struct auth *a = arg;
 	const char *text = json_str(json_get(entry, "auth"));
 	char *colon, *plain;
 
@@ -188,8 +165,9 @@ take(const struct json *entry, struct auth *a)
 	return 1;
 }
 
+/* An entry of credHelpers; 1 when it may be a name. */
 static int
-take_helper(const struct json *name, char helper[AUTH_HELPER_MAX])
+take_helper(const struct json *name, void *helper)
 {
 	const char *s = json_str(name);
 
@@ -197,6 +175,33 @@ take_helper(const struct json *name, char helper[AUTH_HELPER_MAX])
 		return 0;
 	memcpy(helper, s, strlen(s) + 1);
 	return 1;
+}
+
+struct search {
+	const char *want;
+	int (*take)(const struct json *, void *);
+	void *into;
+};
+
+static int
+match(void *arg, const char *key, const struct json *value)
+{
+	struct search *s = arg;
+	char *k = normal_key(key);
+	int same = k != NULL && strcmp(k, s->want) == 0;
+
+	free(k);
+	return same && s->take(value, s->into);
+}
+
+/* Takes the first entry of that key that holds anything: 1 when one does. */
+static int
+take_key(const struct json *map, const char *want,
+    int (*take)(const struct json *, void *), void *into)
+{
+	struct search s = {want, take, into};
+
+	return json_isobj(map) && json_each(map, match, &s);
 }
 
 /* From domain/a/b to domain: the first key that has something. */
@@ -207,10 +212,10 @@ search(const struct json *file, const struct json *auths, char *key,
 	char *slash;
 
 	for (;;) {
-		if (take_helper(
-			find_key(json_get(file, "credHelpers"), key), helper))
+		if (take_key(json_get(file, "credHelpers"), key, take_helper,
+			helper))
 			return;
-		if (take(find_key(auths, key), a))
+		if (take_key(auths, key, take_auth, a))
 			return;
 		if ((slash = strrchr(key, '/')) == NULL)
 			break;

@@ -66,6 +66,24 @@ keys(void **state)
 	user_is(text, "plain.example:5000", "x", "bob");
 }
 
+/* /v1 is the protocol's only right behind a host. */
+static void
+versions(void **state)
+{
+	static const char text[] = "{\"auths\":{\"r.example/a/v1\":" ALICE
+				   ",\"https://r.example/b/v2/\":" BOB
+				   ",\"docker.io/me/v1\":" CAROL "}}";
+
+	(void)state;
+	user_is(text, "r.example", "a/v1", "alice");
+	user_is(text, "r.example", "a/v1/x", "alice");
+	user_is(text, "r.example", "a/other", NULL);
+	user_is(text, "r.example", "b/v2", "bob");
+	user_is(text, "r.example", "b", NULL);
+	user_is(text, "docker.io", "me/v1", "carol");
+	user_is(text, "docker.io", "me/x", NULL);
+}
+
 static void
 hub(void **state)
 {
@@ -121,6 +139,10 @@ entries(void **state)
 	auth_clear(&a);
 	/* an empty entry is passed over for a less specific one */
 	user_is("{\"auths\":{\"r/a\":{},\"r\":" ALICE "}}", "r", "a", "alice");
+	/* so is one for the same host */
+	user_is("{\"auths\":{\"r\":{},\"https://r/v1/\":" ALICE
+		",\"https://r\":" BOB "}}",
+	    "r", "a", "alice");
 	user_is("{\"auths\":{\"r\":{\"auth\":\"!!\"}}}", "r", NULL, NULL);
 	user_is("{\"auths\":{\"r\":{\"auth\":\"Ym9i\"}}}", "r", NULL, NULL);
 	user_is("{\"auths\":{\"r\":\"text\"}}", "r", NULL, NULL);
@@ -139,6 +161,9 @@ helpers(void **state)
 	    "r", "x");
 	assert_string_equal(helper, "one");
 	assert_true(auth_none(&a));
+	a = look(
+	    "{\"credHelpers\":{\"r\":\"\",\"https://r\":\"two\"}}", "r", "x");
+	assert_string_equal(helper, "two");
 	a = look("{\"credsStore\":\"all\",\"auths\":{\"r\":{}}}", "r", "x");
 	assert_string_equal(helper, "all");
 	a = look(
@@ -205,6 +230,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(keys),
+	    cmocka_unit_test(versions),
 	    cmocka_unit_test(hub),
 	    cmocka_unit_test(entries),
 	    cmocka_unit_test(helpers),
