@@ -367,6 +367,15 @@ credential_helper() {
 	    chr-pull -n "$host/a/b"
 }
 
+@test "a credential helper that leaves something running" {
+	fake '{"on":"* /v2/*","auth":null,'"$basic"'}'
+	credential_helper 'echo "{\"Username\":\"u\",\"Secret\":\"p\"}"
+	sleep 100 2>/dev/null & echo $! >"$HOME/left"'
+	run_err 0 "" timeout 20 chr-pull -n "$host/a/b"
+	kill "$(cat "$HOME/left")"
+	asked 'auth=Basic dTpw' 1
+}
+
 @test "a malformed file of credentials is warned about" {
 	fake
 	mkdir "$HOME/.docker"

@@ -20,6 +20,7 @@
 
 #define REPLY_MAX (256U << 10)
 #define WAIT_MS 120000
+#define TICK_MS 50
 #define NAME "-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 extern char **environ;
@@ -33,23 +34,40 @@ now_ms(void)
 	return t.tv_sec * 1000L + t.tv_nsec / 1000000;
 }
 
-/* All that comes out of fd; -1 and errno. */
 static int
-drain(int fd, struct buf *b)
+is_gone(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
+		   0 &&
+	       info.si_pid == pid;
+}
+
+/*
+ * All that comes out of fd until its end, or the end of the process: what it
+ * started and left behind may hold the pipe open.  -1 and errno.
+ */
+static int
+drain(int fd, pid_t pid, struct buf *b)
 {
 	struct pollfd p = {fd, POLLIN, 0};
-	long left, until = now_ms() + WAIT_MS;
+	long until = now_ms() + WAIT_MS;
 	char chunk[4096];
 	ssize_t n;
+	int gone;
 
 	for (;;) {
-		if ((left = until - now_ms()) <= 0) {
+		if (now_ms() >= until) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		if (poll(&p, 1, (int)left) == -1 && errno != EINTR)
+		gone = is_gone(pid);
+		if ((n = poll(&p, 1, gone ? 0 : TICK_MS)) == 0 && gone)
+			return 0;
+		if (n == -1 && errno != EINTR)
 			return -1;
-		if (p.revents == 0)
+		if (n <= 0)
 			continue;
 		if ((n = read(fd, chunk, sizeof(chunk))) == 0)
 			return 0;
@@ -121,7 +139,7 @@ ask(const char *program, const char *server, struct buf *b)
 	close(in[1]);
 	close(out[1]);
 	in[1] = out[1] = -1;
-	rc = drain(out[0], b);
+	rc = drain(out[0], pid, b);
 	e = errno;
 	if (rc == -1)
 		kill(pid, SIGKILL);
