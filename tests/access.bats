@@ -92,6 +92,21 @@ certs_d() {
 	    chr-pull "$host/a/b:1"
 }
 
+@test "certificates for a port, though it is the usual one" {
+	for d in localhost:443 localhost; do
+		certs=$HOME/.config/containers/certs.d/$d
+		mkdir -p "$certs"
+		ln -s nowhere "$certs/x.crt"
+		run_err 1 "chr-pull: localhost:443/a/b:1: $certs/x.crt: No such file or directory" \
+		    chr-pull "localhost:443/a/b:1"
+		rm -r "$certs"
+	done
+	mkdir -p "$certs"
+	ln -s nowhere "$certs/x.crt"
+	run_like 5 "chr-pull: localhost:1/a/b:1: cannot reach localhost:1: *" \
+	    chr-pull "localhost:1/a/b:1"
+}
+
 @test "a certificate of the client" {
 	push
 	certificate client

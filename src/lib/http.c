@@ -150,8 +150,8 @@ set_certs(struct http_hop *hop)
 	struct http_call *call = hop->call;
 	const struct certs *c;
 
-	c = certs_get(
-	    &hop->http->certs, call->host, call->why, sizeof(call->why));
+	c = http_certs(
+	    &hop->http->certs, &hop->origin, call->why, sizeof(call->why));
 	if (c == NULL)
 		return -1;
 	if (file != NULL && *file == '\0')

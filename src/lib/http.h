@@ -102,6 +102,13 @@ struct http_origin {
 int http_origin(const char *url, struct http_origin *);
 int http_origin_same(const struct http_origin *, const struct http_origin *);
 int http_origin_loopback(const struct http_origin *);
+/*
+ * The certificates for it, as certs_get: of host:port, else, where the port is
+ * the scheme's, of host.
+ */
+struct certs;
+const struct certs *http_certs(
+    struct certs **all, const struct http_origin *, char *why, size_t size);
 /* Whether there is a directory of certificates for it. */
 int http_has_certs(const struct http_origin *);
 /* host, with :port where it is not the scheme's: dst[300] */

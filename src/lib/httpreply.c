@@ -112,16 +112,30 @@ http_retry_after(const struct http_call *call)
 	return at > now ? (long)(at - now) : 0;
 }
 
+const struct certs *
+http_certs(
+    struct certs **all, const struct http_origin *o, char *why, size_t size)
+{
+	const struct certs *c;
+	char full[300], name[300];
+
+	snprintf(full, sizeof(full), "%s:%s", o->host, o->port);
+	http_origin_str(o, name, sizeof(name));
+	c = certs_get(all, full, why, size);
+	if (c == NULL || c->present || strcmp(name, full) == 0)
+		return c;
+	return certs_get(all, name, why, size);
+}
+
 int
 http_has_certs(const struct http_origin *o)
 {
 	struct certs *list = NULL;
 	const struct certs *c;
-	char name[300], why[300];
+	char why[300];
 	int present;
 
-	http_origin_str(o, name, sizeof(name));
-	c = certs_get(&list, name, why, sizeof(why));
+	c = http_certs(&list, o, why, sizeof(why));
 	/* what cannot be read is reported when it is used */
 	present = c == NULL || c->present;
 	certs_free(list);
