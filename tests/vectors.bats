@@ -28,3 +28,41 @@ vectors() {
 	grep -q -- -DSYS_WALK "$CHR_WALK_BIN/../flags"
 	vectors
 }
+
+# layout PYTHON: img is an image of the layers that this makes.
+layout() {
+	skip_unless_root
+	need python3
+	python3 - "$BATS_TEST_DIRNAME" "$1" <<-'EOT'
+		import sys
+		sys.dont_write_bytecode = True
+		sys.path.insert(0, sys.argv[1])
+		from layers import *
+		write_image("img", eval(sys.argv[2]))
+	EOT
+}
+
+@test "each kind of attribute that cannot be had is warned about" {
+	layout '[b"".join(symlink(f"l{i}", "x", ext=[("SCHILY.xattr.user.a", "1")])
+	    for i in range(40)) + symlink("m", "x", ext=[
+	    ("SCHILY.xattr.user.b", "1")]) + END]'
+	run_err 0 "chr-pull: docker.io/library/v:latest: warning: l0: user.a: Operation not permitted
+chr-pull: docker.io/library/v:latest: warning: m: user.b: Operation not permitted" \
+	    chr-pull -t v ./img
+}
+
+@test "an attribute that there is no room for" {
+	skip_if_sanitized
+	need strace
+	layout '[file("f", "1", ext=[("SCHILY.xattr.user.a", "1")]) + END]'
+	full=(strace -f -o /dev/null -e trace=fsetxattr
+	    -e inject=fsetxattr:error=ENOSPC chr-pull -t v ./img)
+	run_err 0 "chr-pull: docker.io/library/v:latest: warning: f: user.a: No space left on device" \
+	    "${full[@]}"
+	mkdir small
+	mount -t tmpfs -o size=64k,mode=700 chr-test small
+	CHR_STORE=$T/small/store
+	run_like 1 "chr-pull: docker.io/library/v:latest: layer sha256:*: f: user.a: No space left on device" \
+	    "${full[@]}"
+	umount small
+}

@@ -2,6 +2,7 @@
 #include "apply.h"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include <errno.h>
@@ -294,8 +295,10 @@ is_skipped_xattr(const char *name)
 static void
 warn_once(struct apply *a, const char *what, const char *path)
 {
-	if (a->nwarned++ < WARNED_MAX && own_add(a->warned, 0, what) == 0)
-		msg_warn("%s: warning: %s: %s", a->name, path, what);
+	if (a->nwarned == WARNED_MAX || own_add(a->warned, 0, what) != 0)
+		return;
+	a->nwarned++;
+	msg_warn("%s: warning: %s: %s", a->name, path, what);
 }
 
 static const char capability[] = "security.capability";
@@ -321,6 +324,44 @@ set_capability(struct apply *a)
 	a->caps = NULL;
 }
 
+/*
+ * Some file systems say that they are full when an attribute is larger than
+ * they can hold.
+ */
+static int
+is_full(const struct apply *a)
+{
+	struct statvfs sv;
+
+	if (fstatvfs(a->rootfd, &sv) == -1)
+		return 1;
+	return (uint64_t)sv.f_bfree * sv.f_frsize <= XATTRS_MAX ||
+	       (sv.f_files > 0 && sv.f_ffree <= XATTRS_MAX / 1024);
+}
+
+/* Whether the attribute is one that cannot be had here, by errno. */
+static int
+is_refused_xattr(const struct apply *a)
+{
+	int e = errno, refused;
+
+	switch (e) {
+	case E2BIG:
+	case EINVAL:
+	case ENOSYS:
+	case ENOTSUP:
+	case EPERM:
+	case ERANGE:
+		return 1;
+	case ENOSPC:
+		refused = !is_full(a);
+		errno = e;
+		return refused;
+	default:
+		return 0;
+	}
+}
+
 static int
 set_xattrs(
     struct apply *a, int fd, const char *name, const struct layer_entry *e)
@@ -342,9 +383,9 @@ set_xattrs(
 		}
 		if (sys_xattr_set(fd, name, x->name, x->value, x->size) == 0)
 			continue;
-		if (errno != EPERM && errno != ENOTSUP && errno != EINVAL &&
-		    errno != ENOSYS && errno != ERANGE)
-			return fail(a, e->path);
+		if (!is_refused_xattr(a))
+			return msg_fail(ST_LOCAL, "%s: layer %s: %s: %s",
+			    a->name, a->digest, e->path, x->name);
 		warn_once(a, x->name, e->path);
 	}
 	return 0;
