@@ -95,14 +95,7 @@ setup() {
 	local root
 	pulled
 	mkdir "$T/acl"
-	python3 - "$T/acl" <<-'EOT'
-		import os, struct, sys
-		u = 0xffffffff
-		acl = struct.pack("<I", 2)
-		for e in ((1, 7, u), (2, 7, 65534), (4, 5, u), (16, 7, u), (32, 5, u)):
-		    acl += struct.pack("<HHI", *e)
-		os.setxattr(sys.argv[1], "system.posix_acl_default", acl)
-	EOT
+	"$FIXTURES/default_acl" "$T/acl"
 	root=$(chr-mkroot -x -d "$T/acl" box)
 	run python3 -c 'import os, sys
 print(*os.listxattr(sys.argv[1]), sep="")' "$root/etc"

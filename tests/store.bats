@@ -50,6 +50,29 @@ store_is_right() {
 	    chr-pull ./img.tar
 }
 
+@test "a store below a directory with a default ACL" {
+	skip_unless_root
+	need python3
+	mkimage -n a/b:1 img.tar "$small" 'file more/x 640;fifo p 644'
+	mkdir acl
+	"$FIXTURES/default_acl" acl
+	export CHR_STORE=$T/acl/store
+	run_like 0 "" chr-pull ./img.tar
+	cd "$CHR_STORE"/images/*/root
+	run_ok stat -c '%a %n' . etc etc/name more more/x p
+	[ "$output" = "755 .
+755 etc
+644 etc/name
+755 more
+640 more/x
+644 p" ]
+	run_ok python3 -c 'import os
+for d, _, names in os.walk("."):
+    for x in (d, *(d + "/" + n for n in names)):
+        print(*os.listxattr(x, follow_symlinks=False), end="")'
+	[ -z "$output" ]
+}
+
 @test "a store that is read-only" {
 	skip_unless_root
 	mkimage -n a/b:1 img.tar "$small"

@@ -6,11 +6,12 @@ load helper
 
 vectors() {
 	skip_unless_root
-	# few descriptors, and a directory that hands down its group
+	# few descriptors, and a directory that hands down its group and an ACL
 	ulimit -n 256
 	mkdir "$T/v"
 	chgrp 8 "$T/v"
 	chmod 2775 "$T/v"
+	"$FIXTURES/default_acl" "$T/v"
 	run "$BATS_TEST_DIRNAME/vectors.py" "$T/v"
 	[ "$status" = 0 ] || {
 		printf '%s\n' "$output" | grep -A12 '^not ok' >&2

@@ -493,9 +493,24 @@ vector("set-group-ID parent", [directory("m/", mode=0o2775, gid=8) +
                                "m/g"],
        "m/ m/f m/l->x m/d/ m/i/! m/i/x h=>m/f m/g",
        change={b"m": {"mode": 0o2775, "gid": 8}})
-ACL = bytes.fromhex("02000000010007ffffffffff0200070001000000040005ffffffffff"
-                    "1000070000000000200005ffffffffff".replace(
-                        "10000700000000", "100007ffffff"))
+DEFAULT_ACL = bytes.fromhex(
+    "02000000" "01000700ffffffff" "02000700feff0000" "04000500ffffffff"
+    "10000700ffffffff" "20000500ffffffff")
+HANDING = directory("d/", ext=[
+    ("SCHILY.xattr.system.posix_acl_default", DEFAULT_ACL)])
+HANDED = {b"d": {"xattrs": {"system.posix_acl_default": DEFAULT_ACL}},
+          **one_file("d/s", "", mode=0o4750, uid=7),
+          b"d/p": {"type": "fifo", "mode": 0o644}}
+vector("default ACL", [HANDING + brief(
+    "d/f=1 d/e/ d/e/g d/i/x d/l->f") + file("d/s", mode=0o4750, uid=7) +
+    entry("d/p", b"6") + END, "d/later d/e/"],
+    "d/ d/f=1 d/e/ d/e/g d/i/! d/i/x d/l->f d/later", change=HANDED)
+vector("default ACL and own ACL", [HANDING + file("d/f", ext=[
+    ("SCHILY.xattr.system.posix_acl_access", DEFAULT_ACL)]) + END], "d/",
+    change={b"d": HANDED[b"d"], **one_file(
+        "d/f", "", mode=0o775,
+        xattrs={"system.posix_acl_access": DEFAULT_ACL})})
+vector("default ACL goes", [HANDING + END, "d/ d/f"], "d/ d/f")
 vector("xattrs", [file("a", "1", ext=[
     ("SCHILY.xattr.user.a", b"b\0in=\n"), ("SCHILY.xattr.user.e", ""),
     ("LIBARCHIVE.xattr.user.l%41", "aGkA"),

@@ -231,6 +231,8 @@ make_implied(void *arg, int dirfd, const char *name)
 	a->stats.entries++;
 	a->implied++;
 	ts[0] = ts[1] = st.st_mtim;
+	if (sys_has_default_acl(dirfd) && sys_clear_acl(dirfd, name) == -1)
+		return -1;
 	if (fchownat(dirfd, name, a->uid, a->gid, AT_SYMLINK_NOFOLLOW) == -1 ||
 	    fchmodat(dirfd, name, 0755, 0) == -1 ||
 	    utimensat(dirfd, name, epoch, AT_SYMLINK_NOFOLLOW) == -1)
@@ -270,7 +272,8 @@ enter(struct apply *a, const char *dir, int whiteout)
 		a->parentino = st.st_ino;
 		a->parenttime = st.st_mtim;
 		a->entered = 1;
-		a->inherits = (st.st_mode & S_ISGID) != 0 ||
+		a->acl = sys_has_default_acl(a->parentfd);
+		a->inherits = a->acl || (st.st_mode & S_ISGID) != 0 ||
 			      st.st_gid != a->gid;
 		a->marked = a->layer == 1;
 	}
@@ -416,6 +419,8 @@ set_attributes(struct apply *a, int fd, const struct layer_entry *e, int fresh)
 {
 	int forced = !fresh || a->inherits;
 
+	if (fresh && a->acl && sys_clear_acl(fd, "") == -1)
+		return fail(a, e->path);
 	if ((forced || e->uid != a->uid || e->gid != a->gid) &&
 	    fchown(fd, (uid_t)e->uid, (gid_t)e->gid) == -1)
 		return fail(a, e->path);
@@ -505,6 +510,9 @@ set_by_name(struct apply *a, const char *name, const struct layer_entry *e)
 	if ((a->inherits || e->uid != a->uid || e->gid != a->gid) &&
 	    fchownat(a->parentfd, name, (uid_t)e->uid, (gid_t)e->gid,
 		AT_SYMLINK_NOFOLLOW) == -1)
+		return fail(a, e->path);
+	if (a->acl && e->type != LAYER_SYMLINK &&
+	    sys_clear_acl(a->parentfd, name) == -1)
 		return fail(a, e->path);
 	/* fresh, and no link: fchmodat(2) cannot be led astray */
 	if (e->type != LAYER_SYMLINK &&

@@ -31,7 +31,8 @@ struct apply {
 	struct timespec parenttime; /* to be set again when it is left */
 	int entered;
 	int time_error; /* errno */
-	int inherits;	/* what is made in it gets another group */
+	int inherits;	/* what is made in it gets another group or mode */
+	int acl;	/* and rights beside the mode */
 	int marked;
 	int stale; /* something was removed that may have led there */
 	/* the file that is being written */

@@ -618,7 +618,7 @@ make_base(const char *dir, const char *prefix, struct root *r, int *lock)
 	if (r->name != NULL)
 		r->path = fdio_fmt("%s%s%s/root", dir, slash, r->name);
 	r->fd = open(base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (r->path != NULL && r->fd != -1 && sys_clear_acl(r->fd) == 0 &&
+	if (r->path != NULL && r->fd != -1 && sys_clear_acl(r->fd, "") == 0 &&
 	    fchmod(r->fd, 0700) == 0 && (*lock = make_lock(r)) != -1 &&
 	    !FAULT("root_mkdir") && mkdirat(r->fd, "root", 0755) == 0) {
 		free(base);

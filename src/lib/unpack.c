@@ -259,7 +259,8 @@ make_root(const struct unpack_job *job)
 
 	if (FAULT("unpack_mkdir") || mkdirat(job->dirfd, "root", 0755) == -1 ||
 	    (fd = openat(job->dirfd, "root",
-		 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1) {
+		 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1 ||
+	    sys_clear_acl(fd, "") == -1 || fchmod(fd, 0755) == -1) {
 		msg_warn("%s: root", job->name);
 		return -1;
 	}

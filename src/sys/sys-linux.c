@@ -100,18 +100,31 @@ sys_xattr_remove(int dirfd, const char *name, const char *attr)
 	return lremovexattr(path, attr);
 }
 
-int
-sys_clear_acl(int fd)
-{
-	static const char *const attrs[] = {
-	    "system.posix_acl_access", "system.posix_acl_default"};
-	size_t i;
+static const char access_acl[] = "system.posix_acl_access";
+static const char default_acl[] = "system.posix_acl_default";
 
-	for (i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++)
-		if (fremovexattr(fd, attrs[i]) == -1 && errno != ENODATA &&
-		    errno != ENOTSUP)
-			return -1;
-	return 0;
+int
+sys_has_default_acl(int fd)
+{
+	return fgetxattr(fd, default_acl, NULL, 0) > 0;
+}
+
+static int
+remove_acl(int dirfd, const char *name, const char *acl)
+{
+	if (sys_xattr_remove(dirfd, name, acl) == 0 || errno == ENODATA ||
+	    errno == ENOTSUP)
+		return 0;
+	return -1;
+}
+
+int
+sys_clear_acl(int dirfd, const char *name)
+{
+	return remove_acl(dirfd, name, access_acl) == 0 &&
+		       remove_acl(dirfd, name, default_acl) == 0
+		   ? 0
+		   : -1;
 }
 
 int

@@ -229,9 +229,17 @@ sys_xattr_remove(int dirfd, const char *name, const char *attr)
 }
 
 int
-sys_clear_acl(int fd)
+sys_has_default_acl(int fd)
 {
 	(void)fd;
+	return 0;
+}
+
+int
+sys_clear_acl(int dirfd, const char *name)
+{
+	(void)dirfd;
+	(void)name;
 	return 0;
 }
 

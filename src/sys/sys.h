@@ -56,8 +56,10 @@ int sys_xattr_set(
     int dirfd, const char *name, const char *attr, const void *, size_t);
 int sys_xattr_remove(int dirfd, const char *name, const char *attr);
 
-/* Takes away what a directory would hand down to what is made in it. */
-int sys_clear_acl(int fd);
+/* Whether the directory fd hands an ACL down to what is made in it. */
+int sys_has_default_acl(int fd);
+/* Takes away the ACLs of name below dirfd, or of dirfd itself, as above. */
+int sys_clear_acl(int dirfd, const char *name);
 
 /*
  * Copies the file in, whose status is given, to the empty file out: shares the
