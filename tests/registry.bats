@@ -840,6 +840,36 @@ t = tarfile.open("bad.tar", "w"); t.addfile(tarfile.TarInfo("../x"))'
 	run_err 0 "" chr-pull -n "$host/a/b"
 }
 
+@test "after http:// the first part is the host, and never docker.io" {
+	fake
+	export http_proxy=http://$host https_proxy=http://127.0.0.1:1
+	run_err 0 "" chr-pull -n http://library/a/b
+	[ "$output" = "library:80/a/b@$manifest" ]
+	[ "$(cat requests)" = "HEAD http://library/v2/a/b/manifests/latest" ]
+	: >requests
+	for operand in http://redis http://redis:7 http://localhost \
+	    http://localhost:5000; do
+		run_err 2 "chr-pull: $operand: no repository after the host" \
+		    chr-pull -n "$operand"
+	done
+	for operand in http://docker.io/library/redis http://Docker.io:80/x \
+	    http://registry-1.docker.io/library/redis; do
+		run_err 2 "chr-pull: $operand: docker.io has TLS: leave out http://" \
+		    chr-pull -n "$operand"
+	done
+	asked . 0
+}
+
+@test "a repository name too long for a file name is refused at once" {
+	fake
+	long=$(printf 'a%.0s' {1..183})
+	run_err 0 "" chr-pull "$host/$long"
+	: >requests
+	run_err 2 "chr-pull: $host/a$long: last part of the repository name is longer than 183 bytes" \
+	    chr-pull "$host/a$long"
+	asked . 0
+}
+
 @test "every request says who asks and what for" {
 	need python3
 	python3 -c '

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "fdio.h"
 #include "msg.h"
@@ -14,6 +15,8 @@
 #define HEX "0123456789abcdef"
 #define NAME_LENGTH_MAX 255
 #define TAG_LENGTH_MAX 128
+#define FILE_NAME_MAX 255 /* NAME:TAG and NAME@DIGEST in the store */
+#define SHA256_LENGTH 71
 
 int
 ref_digest_ok(const char *s)
@@ -118,18 +121,50 @@ tag_ok(const char *s)
 	       *s != '-';
 }
 
-/* Splits name (which it cuts) into r; returns why it cannot, or NULL. */
+/* docker.io and whatever belongs to it, on any port. */
+static int
+is_hub(const char *domain)
+{
+	static const char hub[] = "docker.io";
+	size_t n = strcspn(domain, ":"), len = sizeof(hub) - 1;
+
+	return n >= len && strncasecmp(domain + n - len, hub, len) == 0 &&
+	       (n == len || domain[n - len - 1] == '.');
+}
+
+/*
+ * The host of what began with http://: the first part, whatever it looks like.
+ * It gets a port where the name would not be known as a host without.
+ */
 static const char *
-split_name(char *name, struct ref *r)
+set_http_domain(char *name, struct ref *r, const char **path)
 {
 	char *slash = strchr(name, '/');
-	const char *domain = "docker.io", *path = name;
 
+	if (slash == NULL)
+		return "no repository after the host";
+	*slash = '\0';
+	*path = slash + 1;
+	if (!domain_ok(name))
+		return "bad host name";
+	if (is_hub(name))
+		return "docker.io has TLS: leave out http://";
+	r->domain = fdio_fmt("%s%s", name, is_domain(name) ? "" : ":80");
+	return NULL;
+}
+
+static const char *
+set_domain(char *name, struct ref *r, const char **path)
+{
+	char *slash = strchr(name, '/');
+	const char *domain = "docker.io";
+
+	*path = name;
 	if (slash != NULL) {
 		*slash = '\0';
 		if (is_domain(name)) {
 			domain = name;
-			path = slash + 1;
+			*path = slash + 1;
 		} else
 			*slash = '/';
 	}
@@ -137,27 +172,62 @@ split_name(char *name, struct ref *r)
 		return "bad host name";
 	if (strcmp(domain, "index.docker.io") == 0)
 		domain = "docker.io";
+	r->domain = strdup(domain);
+	return NULL;
+}
+
+/* Splits name (which it cuts) into r; returns why it cannot, or NULL. */
+static const char *
+split_name(char *name, struct ref *r)
+{
+	const char *path, *why;
+
+	why = r->http ? set_http_domain(name, r, &path)
+		      : set_domain(name, r, &path);
+	if (why != NULL)
+		return why;
 	if (!path_ok(path))
 		return strpbrk(path, UPPER) != NULL
 			   ? "repository name must be lower case"
 			   : "bad repository name";
 	if (path == name && strlen(path) == 64 && strspn(path, HEX) == 64)
 		return "64 hexadecimal digits are no repository name";
-	r->domain = strdup(domain);
-	if (strcmp(domain, "docker.io") == 0 && strchr(path, '/') == NULL)
+	if (r->domain == NULL)
+		return strerror(ENOMEM);
+	if (strcmp(r->domain, "docker.io") == 0 && strchr(path, '/') == NULL)
 		r->path = fdio_fmt("library/%s", path);
 	else
 		r->path = strdup(path);
-	if (r->domain == NULL || r->path == NULL)
+	if (r->path == NULL)
 		return strerror(ENOMEM);
 	if (strlen(r->domain) + 1 + strlen(r->path) > NAME_LENGTH_MAX)
 		return "repository name is longer than 255 bytes";
 	return NULL;
 }
 
+/* The last part of the name is a file name in the store, with what follows. */
+static const char *
+check_lengths(const struct ref *r)
+{
+	const char *slash = strrchr(r->path, '/');
+	size_t n = strlen(slash != NULL ? slash + 1 : r->path);
+
+	if (n + 1 + SHA256_LENGTH > FILE_NAME_MAX)
+		return "last part of the repository name is longer than "
+		       "183 bytes";
+	if (n + 1 + strlen(r->digest) > FILE_NAME_MAX)
+		return "last part of the repository name and the digest are "
+		       "longer than 254 bytes";
+	if (r->tag != NULL && n + 1 + strlen(r->tag) > FILE_NAME_MAX)
+		return "last part of the repository name and the tag are "
+		       "longer than 254 bytes";
+	return NULL;
+}
+
 static const char *
 split(char *s, struct ref *r)
 {
+	const char *why;
 	char *at, *colon;
 
 	if (*s == '\0')
@@ -178,7 +248,8 @@ split(char *s, struct ref *r)
 	if (colon != NULL || r->digest[0] == '\0')
 		if ((r->tag = strdup(colon != NULL ? colon : "latest")) == NULL)
 			return strerror(ENOMEM);
-	return split_name(s, r);
+	why = split_name(s, r);
+	return why != NULL ? why : check_lengths(r);
 }
 
 int

@@ -20,7 +20,10 @@ struct ref {
 
 /*
  * Parses docker:// or http:// in front, then
- * [domain/]path[:tag][@digest].  0, or ST_USAGE after a message.
+ * [domain/]path[:tag][@digest].  After http:// the domain must be there, and
+ * gets :80 where only a port tells that it is one.  The last part of the path,
+ * and the longest that follows it, fit a file name: 183 bytes at most.  0, or
+ * ST_USAGE after a message.
  */
 int ref_parse(const char *, struct ref *);
 void ref_free(struct ref *);

@@ -58,16 +58,52 @@ normal_form(void **state)
 	accepts("x:A_b.c-9", "docker.io", "library/x", "A_b.c-9", "");
 }
 
+/* What http:// makes of a host, and of a path. */
 static void
-plain_http(void **state)
+accepts_http(const char *text, const char *domain, const char *path)
 {
 	struct ref r;
 
-	(void)state;
-	assert_int_equal(ref_parse("http://reg.lan:5000/x:1", &r), 0);
+	assert_int_equal(ref_parse(text, &r), 0);
 	assert_int_equal(r.http, 1);
-	assert_string_equal(r.domain, "reg.lan:5000");
+	assert_string_equal(r.domain, domain);
+	assert_string_equal(r.path, path);
 	ref_free(&r);
+}
+
+static void
+plain_http(void **state)
+{
+	(void)state;
+	accepts_http("http://reg.lan:5000/x:1", "reg.lan:5000", "x");
+	accepts_http("http://reg.lan/a/b", "reg.lan", "a/b");
+	accepts_http("http://localhost/x", "localhost", "x");
+	accepts_http("http://Host/x", "Host", "x");
+	/* no host without a port, when http:// is gone from its name */
+	accepts_http("http://myhost/x", "myhost:80", "x");
+	accepts_http("http://library/redis:7", "library:80", "redis");
+	accepts_http("http://notdocker.io/x", "notdocker.io", "x");
+	accepts_http("http://docker.io.lan/x", "docker.io.lan", "x");
+}
+
+/* Nobody speaks to docker.io in clear text by leaving something out. */
+static void
+plain_http_needs_a_host(void **state)
+{
+	static const char *const bad[] = {"http://redis", "http://redis:7",
+	    "http://localhost", "http://localhost:5000", "http://reg.lan",
+	    "http://reg.lan/", "http:///x", "http://my_host/x",
+	    "http://x@sha256:" HEX64, "http://docker.io/library/redis",
+	    "http://docker.io:80/x", "http://Docker.IO/x",
+	    "http://index.docker.io/a/b", "http://registry-1.docker.io/a/b",
+	    "http://docker.io", "http://http://x/y"};
+	struct ref r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (ref_parse(bad[i], &r) != ST_USAGE)
+			fail_msg("accepted: %s", bad[i]);
 }
 
 static void
@@ -104,13 +140,49 @@ lengths(void **state)
 	text[130] = '\0';
 	assert_int_equal(ref_parse(text, &r), 0);
 	ref_free(&r);
-	strcpy(text, "h.io/");
-	memset(text + 5, 'a', 251);
+	strcpy(text, "h.io/aa/");
+	memset(text + 8, 'b', 66);
+	text[74] = '/';
+	memset(text + 75, 'a', 181);
 	text[256] = '\0';
 	assert_int_equal(ref_parse(text, &r), ST_USAGE);
 	text[255] = '\0';
 	assert_int_equal(ref_parse(text, &r), 0);
 	ref_free(&r);
+}
+
+/* n times a in a path, and what follows. */
+static int
+parse_long(const char *before, size_t n, const char *after)
+{
+	char text[600];
+	struct ref r;
+	int rc;
+
+	snprintf(text, sizeof(text), "%s%0*d%s", before, (int)n, 0, after);
+	if ((rc = ref_parse(text, &r)) == 0)
+		ref_free(&r);
+	return rc;
+}
+
+/* The last part becomes a file name in the store: NAME:TAG, NAME@DIGEST. */
+static void
+last_part(void **state)
+{
+	char tag[130] = ":";
+
+	(void)state;
+	assert_int_equal(parse_long("h.io/", 183, ""), 0);
+	assert_int_equal(parse_long("h.io/", 184, ""), ST_USAGE);
+	assert_int_equal(parse_long("h.io/", 237, ""), ST_USAGE);
+	assert_int_equal(parse_long("", 183, "@sha256:" HEX64), 0);
+	assert_int_equal(parse_long("", 184, "@sha256:" HEX64), ST_USAGE);
+	assert_int_equal(parse_long("", 119, "@sha512:" HEX64 HEX64), 0);
+	assert_int_equal(parse_long("", 120, "@sha512:" HEX64 HEX64), ST_USAGE);
+	assert_int_equal(parse_long("h.io/", 184, "/a"), 0);
+	memset(tag + 1, 't', 128);
+	assert_int_equal(parse_long("h.io/", 126, tag), 0);
+	assert_int_equal(parse_long("h.io/", 127, tag), ST_USAGE);
 }
 
 static void
@@ -133,8 +205,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(normal_form),
 	    cmocka_unit_test(plain_http),
+	    cmocka_unit_test(plain_http_needs_a_host),
 	    cmocka_unit_test(refuses),
 	    cmocka_unit_test(lengths),
+	    cmocka_unit_test(last_part),
 	    cmocka_unit_test(digests),
 	};
 
