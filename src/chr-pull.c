@@ -1,7 +1,9 @@
 /* See LICENSE. */
 #include <sys/resource.h>
 
+#include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,8 @@
 
 #define JOBS 4
 #define JOBS_MAX 64
+#define BYTES_MAX ((uint64_t)1 << 40)
+#define ENTRIES_MAX 10000000
 
 struct options {
 	unsigned jobs;
@@ -28,6 +32,7 @@ struct options {
 	int verify;
 	const char *name; /* -t */
 	struct platform platform;
+	struct apply_limits limits;
 	struct store *store;
 };
 
@@ -121,7 +126,8 @@ fetch_reference(const struct options *o, const struct ref *r,
 	if (!o->quiet && !o->verbose && !o->resolve_only)
 		ropts.progress = progress_new(name);
 	p = (struct pull){o->store, name, named,
-	    r->digest[0] != '\0' ? r->digest : r->tag, o->platform, o->verify};
+	    r->digest[0] != '\0' ? r->digest : r->tag, o->platform, o->verify,
+	    o->limits};
 	if ((source.arg = registry_open(r, &ropts, &rc)) != NULL) {
 		rc = o->resolve_only
 			 ? registry_resolve(source.arg, p.start, digest)
@@ -186,8 +192,8 @@ pull_archived(
 		ref_free(&r);
 		return msg_fail(ST_LOCAL, "%s", operand);
 	}
-	p = (struct pull){
-	    o->store, name, &r, imagefile_digest(a, i), o->platform, o->verify};
+	p = (struct pull){o->store, name, &r, imagefile_digest(a, i),
+	    o->platform, o->verify, o->limits};
 	if (o->resolve_only)
 		snprintf(digest, sizeof(digest), "%s", p.start);
 	else
@@ -206,7 +212,8 @@ pull_archive(const struct options *o, const char *operand)
 	int rc, status = 0;
 	size_t i;
 
-	if ((a = imagefile_open(o->store, operand, &o->platform, &rc)) == NULL)
+	if ((a = imagefile_open(o->store, operand, &o->platform,
+		 o->limits.bytes, &rc)) == NULL)
 		return rc;
 	for (i = 0; i < imagefile_count(a); i++)
 		if ((rc = pull_archived(o, operand, a, i)) != 0 && status == 0)
@@ -235,6 +242,24 @@ parse_jobs(const char *s)
 		exit(ST_USAGE);
 	}
 	return (int)n;
+}
+
+/* $CHR_MAX_BYTES or $CHR_MAX_ENTRIES, what being bytes or entries. */
+static uint64_t
+parse_limit(const char *variable, const char *what, uint64_t fallback)
+{
+	const char *s = getenv(variable);
+	unsigned long long n;
+
+	if (s == NULL || *s == '\0')
+		return fallback;
+	errno = 0;
+	n = strtoull(s, NULL, 10);
+	if (s[strspn(s, "0123456789")] != '\0' || n == 0 || errno != 0) {
+		msg_warnx("%s: %s: not a number of %s", variable, s, what);
+		exit(ST_USAGE);
+	}
+	return n;
 }
 
 static void
@@ -292,6 +317,9 @@ main(int argc, char **argv)
 	setrlimit(RLIMIT_CORE, &none);
 	platform_host(&o.platform);
 	parse_options(argc, argv, &o);
+	o.limits.bytes = parse_limit("CHR_MAX_BYTES", "bytes", BYTES_MAX);
+	o.limits.entries = parse_limit(
+	    "CHR_MAX_ENTRIES", "entries", ENTRIES_MAX);
 	signal(SIGPIPE, SIG_IGN);
 	if (!o.resolve_only) {
 		if (geteuid() != 0) {

@@ -156,6 +156,14 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	[ ! -e "$CHR_STORE" ]
 }
 
+@test "-n has nowhere to keep a stream" {
+	mkimage -n a/b:1 img.tar "$small"
+	run_err 2 "chr-pull: standard input: a stream is kept in the store: not with -n" \
+	    chr-pull -n - < <(cat img.tar)
+	run_ok chr-pull -n - <img.tar
+	[ ! -e "$CHR_STORE" ]
+}
+
 @test "skopeo and umoci read the store; what they write is a source" {
 	need skopeo umoci
 	digest=$(mkimage -f oci -n reg.example/a/b:1 layout "$small")
@@ -185,6 +193,39 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	head -c 5000 /dev/urandom >noise
 	run_like 6 "chr-pull: ./noise: *" chr-pull -t x ./noise
 	[ -z "$(ls "$CHR_STORE/images")" ]
+}
+
+@test "limits that are no numbers" {
+	mkimage -n a/b:1 img.tar "$small"
+	for n in 1K 1e1 0 -1 +1 ' 1' 0x10 18446744073709551616; do
+		CHR_MAX_BYTES=$n run_err 2 \
+		    "chr-pull: CHR_MAX_BYTES: $n: not a number of bytes" \
+		    chr-pull ./img.tar
+		CHR_MAX_ENTRIES=$n run_err 2 \
+		    "chr-pull: CHR_MAX_ENTRIES: $n: not a number of entries" \
+		    chr-pull -n ./img.tar
+	done
+	[ ! -e "$CHR_STORE" ]
+	CHR_MAX_BYTES='' CHR_MAX_ENTRIES=18446744073709551615 pull ./img.tar
+}
+
+@test "a stream is kept up to the limit" {
+	mkimage -n a/b:1 img.tar "$small"
+	size=$(stat -c %s img.tar)
+	export CHR_MAX_BYTES=$((size - 1))
+	run_err 6 "chr-pull: standard input: over the limit of $CHR_MAX_BYTES bytes" \
+	    chr-pull - < <(cat img.tar)
+	mkfifo fifo
+	cat img.tar >fifo 2>/dev/null 3>&- &
+	run_err 6 "chr-pull: ./fifo: over the limit of $CHR_MAX_BYTES bytes" \
+	    chr-pull ./fifo
+	wait
+	# where the limit is not minded, that of the shell ends it
+	run_err 6 "chr-pull: /dev/zero: over the limit of $CHR_MAX_BYTES bytes" \
+	    bash -c 'ulimit -f 10000; exec chr-pull /dev/zero'
+	[ -z "$(ls -A "$CHR_STORE/blobs/sha256")" ]
+	CHR_MAX_BYTES=$size
+	run_ok chr-pull - < <(cat img.tar)
 }
 
 @test "a layout with a damaged blob is refused" {

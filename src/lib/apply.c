@@ -21,8 +21,6 @@
 #include "rmtree.h"
 #include "sys.h"
 
-#define ENTRIES_MAX 10000000
-#define BYTES_MAX ((uint64_t)1 << 40)
 #define HOLE_MIN 4096
 #define XATTRS_MAX 65536 /* bytes of one value: the kernel's limit */
 #define WARNED_MAX 32
@@ -58,21 +56,8 @@ fail_errno(const struct apply *a, const char *path)
 	}
 }
 
-static uint64_t
-limit_of(const char *variable, uint64_t fallback)
-{
-	const char *s = getenv(variable);
-	char *end;
-	unsigned long long n;
-
-	if (s == NULL || *s == '\0')
-		return fallback;
-	n = strtoull(s, &end, 10);
-	return *end == '\0' && *s != '-' && n > 0 ? n : fallback;
-}
-
 struct apply *
-apply_new(int rootfd, const char *name)
+apply_new(int rootfd, const char *name, const struct apply_limits *limits)
 {
 	struct apply *a;
 
@@ -84,8 +69,7 @@ apply_new(int rootfd, const char *name)
 	a->parentfd = a->filefd = -1;
 	a->uid = geteuid();
 	a->gid = getegid();
-	a->entries_max = limit_of("CHR_MAX_ENTRIES", ENTRIES_MAX);
-	a->bytes_max = limit_of("CHR_MAX_BYTES", BYTES_MAX);
+	a->limits = *limits;
 	if ((a->own = own_new()) == NULL || (a->warned = own_new()) == NULL) {
 		apply_free(a);
 		return NULL;
@@ -744,8 +728,8 @@ apply_clean(struct apply *a, char *path, const struct layer_entry *e)
 		rc = fail_errno(a, e->path);
 	else if (a->layer > 1 && own_add(a->own, a->parentino, name) == -1)
 		rc = fail(a, e->path);
-	else if (a->seen + a->implied > a->entries_max)
-		rc = over_limit(a, a->entries_max, "entries");
+	else if (a->seen + a->implied > a->limits.entries)
+		rc = over_limit(a, a->limits.entries, "entries");
 	else {
 		a->stats.entries++;
 		rc = make_entry(a, name, e);
@@ -767,8 +751,8 @@ apply_entry(struct apply *a, const struct layer_entry *e)
 			return fail(a, "/");
 		a->rootino = st.st_ino;
 	}
-	if (++a->seen > a->entries_max)
-		return over_limit(a, a->entries_max, "entries");
+	if (++a->seen > a->limits.entries)
+		return over_limit(a, a->limits.entries, "entries");
 	if (e->path[0] == '\0')
 		return refuse(a, "", "an entry without a name");
 	if ((path = strdup(e->path)) == NULL)
@@ -817,8 +801,8 @@ apply_data(struct apply *a, const void *data, size_t len, uint64_t offset)
 	if (offset > a->filesize || len > a->filesize - offset ||
 	    a->filesize > INT64_MAX)
 		return refuse(a, a->filepath, "more data than its size");
-	if (len > a->bytes_max - a->taken)
-		return over_limit(a, a->bytes_max, "bytes");
+	if (len > a->limits.bytes - a->taken)
+		return over_limit(a, a->limits.bytes, "bytes");
 	a->taken += len;
 	return is_hole(data, len) ? 0 : write_data(a, data, len, offset);
 }

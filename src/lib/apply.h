@@ -18,8 +18,15 @@ struct apply_stats {
 	uint64_t entries; /* files and directories made */
 };
 
+/* What may be unpacked for one image. */
+struct apply_limits {
+	uint64_t bytes; /* of file data, holes and all */
+	uint64_t entries;
+};
+
 /* name is the image's, for messages.  rootfd stays the caller's. */
-struct apply *apply_new(int rootfd, const char *name);
+struct apply *apply_new(
+    int rootfd, const char *name, const struct apply_limits *);
 void apply_free(struct apply *);
 
 /* A layer begins; digest is for messages. */

@@ -19,7 +19,7 @@ struct apply {
 	unsigned nwarned;
 	uint64_t seen, implied; /* entries; directories made for them */
 	uint64_t taken;		/* bytes of data, holes and all */
-	uint64_t entries_max, bytes_max;
+	struct apply_limits limits;
 	unsigned layer; /* 1 is the lowest */
 	uid_t uid;	/* what new files get */
 	gid_t gid;

@@ -3,6 +3,7 @@
 #define IMAGEFILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fdio.h"
 #include "manifest.h"
@@ -18,10 +19,11 @@ struct imagefile;
 
 /*
  * "-" is standard input.  The platform is what a bare tree is said to be for.
- * NULL after a message, with the status in *status.
+ * A stream is read up to bytes_max.  NULL after a message, with the status in
+ * *status.
  */
-struct imagefile *imagefile_open(
-    struct store *, const char *path, const struct platform *, int *status);
+struct imagefile *imagefile_open(struct store *, const char *path,
+    const struct platform *, uint64_t bytes_max, int *status);
 void imagefile_close(struct imagefile *);
 
 /* The images in it: at least one.  A name is NULL where it has none. */

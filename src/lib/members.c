@@ -181,21 +181,35 @@ out:
 	return rc;
 }
 
+static int
+over_limit(const struct members *m, uint64_t max)
+{
+	return msg_failx(ST_REFUSED, "%s: over the limit of %llu bytes",
+	    m->path, (unsigned long long)max);
+}
+
 /* Keeps a stream in the store, to be read more than once. */
 static int
-spool(struct members *m, struct store *st, int fd)
+spool(struct members *m, struct store *st, int fd, uint64_t max)
 {
 	char *data;
 	ssize_t n;
 	int rc;
 
+	if (st == NULL)
+		return msg_failx(ST_USAGE,
+		    "%s: a stream is kept in the store: not with -n", m->path);
 	if ((rc = blob_spool(st, &m->spool)) != 0)
 		return rc;
 	if ((data = malloc(CHUNK)) == NULL)
 		return msg_fail(ST_LOCAL, "%s", m->path);
-	while ((n = fdio_read(fd, data, CHUNK)) > 0)
-		if ((rc = blob_write(m->spool, data, (size_t)n)) != 0)
+	while ((n = fdio_read(fd, data, CHUNK)) > 0) {
+		rc = (uint64_t)n > max - blob_offset(m->spool)
+			 ? over_limit(m, max)
+			 : blob_write(m->spool, data, (size_t)n);
+		if (rc != 0)
 			break;
+	}
 	if (n == -1)
 		rc = msg_fail(ST_LOCAL, "%s", m->path);
 	else if (rc == 0 && blob_offset(m->spool) == 0)
@@ -206,7 +220,8 @@ spool(struct members *m, struct store *st, int fd)
 }
 
 static int
-open_archive(struct members *m, struct store *st, const char *path)
+open_archive(
+    struct members *m, struct store *st, const char *path, uint64_t max)
 {
 	struct stat sb;
 	int fd, rc = 0;
@@ -226,7 +241,7 @@ open_archive(struct members *m, struct store *st, const char *path)
 	if (m->is_dir)
 		return 0;
 	if (!S_ISREG(sb.st_mode) || lseek(fd, 0, SEEK_CUR) != 0) {
-		rc = spool(m, st, fd);
+		rc = spool(m, st, fd, max);
 		close(fd);
 		if (rc != 0)
 			return rc;
@@ -236,7 +251,8 @@ open_archive(struct members *m, struct store *st, const char *path)
 }
 
 struct members *
-members_open(struct store *st, const char *path, int *status)
+members_open(
+    struct store *st, const char *path, uint64_t bytes_max, int *status)
 {
 	struct members *m;
 
@@ -249,7 +265,7 @@ members_open(struct store *st, const char *path, int *status)
 		return NULL;
 	}
 	m->fd = -1;
-	if ((*status = open_archive(m, st, path)) == 0)
+	if ((*status = open_archive(m, st, path, bytes_max)) == 0)
 		return m;
 	members_close(m);
 	return NULL;

@@ -3,6 +3,7 @@
 #define MEMBERS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fdio.h"
 #include "manifest.h"
@@ -15,9 +16,13 @@
  */
 struct members;
 
-/* NULL after a message, with the status in *status.  The store may be NULL for
- * a file or directory. */
-struct members *members_open(struct store *, const char *path, int *status);
+/*
+ * A stream is read up to so many bytes; more are ST_REFUSED.  NULL after a
+ * message, with the status in *status.  The store may be NULL: then a
+ * stream is ST_USAGE.
+ */
+struct members *members_open(
+    struct store *, const char *path, uint64_t bytes_max, int *status);
 void members_close(struct members *);
 int members_is_dir(const struct members *);
 

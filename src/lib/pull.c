@@ -190,6 +190,7 @@ start_unpack(struct image *im)
 	struct unpack_job job = {.name = im->pull->name,
 	    .dirfd = im->dirfd,
 	    .openfd = store_fd(im->pull->store),
+	    .limits = im->pull->limits,
 	    .nlayers = im->manifest->nlayers,
 	    .open = open_layer,
 	    .digest = layer_digest,

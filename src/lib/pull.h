@@ -2,6 +2,7 @@
 #ifndef PULL_H
 #define PULL_H
 
+#include "apply.h"
 #include "fdio.h"
 #include "manifest.h"
 #include "platform.h"
@@ -28,6 +29,7 @@ struct pull {
 	const char *start;	  /* tag or digest to begin with */
 	struct platform platform; /* wanted */
 	int verify;		  /* look at every blob again */
+	struct apply_limits limits;
 };
 
 /*

@@ -22,7 +22,6 @@
 #include "sys.h"
 #include "wire.h"
 
-#define BYTES_MAX ((uint64_t)1 << 40) /* uncompressed, of one layer */
 #define PIPE_SIZE (1 << 20)
 #define DECODER_MEMORY ((rlim_t)1 << 30)
 
@@ -34,19 +33,6 @@ struct unpack {
 };
 
 /* --- the decoder: parses foreign bytes, may only read and write --- */
-
-static uint64_t
-bytes_max(void)
-{
-	const char *s = getenv("CHR_MAX_BYTES");
-	unsigned long long n;
-	char *end;
-
-	if (s == NULL || *s == '\0')
-		return BYTES_MAX;
-	n = strtoull(s, &end, 10);
-	return *end == '\0' && *s != '-' && n > 0 ? n : BYTES_MAX;
-}
 
 /* Everything of a layer, as records; -1 when it failed or nobody reads. */
 static int
@@ -103,7 +89,7 @@ confine(int blob, int out)
 }
 
 static void
-decoder(int blob, int out)
+decoder(int blob, int out, uint64_t bytes_max)
 {
 	struct wire_out *w;
 	struct layer *l;
@@ -117,7 +103,7 @@ decoder(int blob, int out)
 		msg_warn("decoder");
 		_exit(ST_LOCAL);
 	}
-	layer_limit(l, bytes_max());
+	layer_limit(l, bytes_max);
 	if ((rc = decode(l, w)) == -1 && layer_status(l) != 0)
 		wire_failed(w, layer_status(l), layer_why(l));
 	wire_flush(w);
@@ -155,7 +141,7 @@ start_decoder(struct writer *w, size_t i)
 	}
 	sys_widen_pipe(p[1], PIPE_SIZE);
 	if ((d->pid = fork()) == 0)
-		decoder(blob, p[1]);
+		decoder(blob, p[1], w->job->limits.bytes);
 	close(blob);
 	close(p[1]);
 	d->fd = p[0];
@@ -281,7 +267,7 @@ write_tree(struct writer *w, int out)
 	umask(0);
 	if ((rootfd = make_root(job)) == -1)
 		return ST_LOCAL;
-	w->apply = apply_new(rootfd, job->name);
+	w->apply = apply_new(rootfd, job->name, &job->limits);
 	if (w->is_ready == NULL || w->decoding == NULL || w->apply == NULL)
 		return msg_fail(ST_LOCAL, "%s", job->name);
 	for (i = 0; i < job->nlayers; i++)

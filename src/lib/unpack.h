@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "apply.h"
 #include "ref.h"
 
 /*
@@ -18,6 +19,7 @@ struct unpack_job {
 	const char *name; /* of the image, for messages; stays */
 	int dirfd;	  /* where "root" is made */
 	int openfd;	  /* all that open needs */
+	struct apply_limits limits;
 	size_t nlayers;
 	const char (*diffids)[DIGEST_MAX]; /* nlayers of them, bottom first */
 	/* Opens the blob of layer i; called in the child.  -1 after message. */
