@@ -208,12 +208,13 @@ pull_archived(
 static int
 pull_archive(const struct options *o, const char *operand)
 {
+	const struct members_opts opts = {o->limits.bytes, o->verbose};
 	struct imagefile *a;
 	int rc, status = 0;
 	size_t i;
 
-	if ((a = imagefile_open(o->store, operand, &o->platform,
-		 o->limits.bytes, &rc)) == NULL)
+	if ((a = imagefile_open(o->store, operand, &o->platform, &opts, &rc)) ==
+	    NULL)
 		return rc;
 	for (i = 0; i < imagefile_count(a); i++)
 		if ((rc = pull_archived(o, operand, a, i)) != 0 && status == 0)

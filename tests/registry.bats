@@ -267,7 +267,8 @@ login() {
 @test "credentials are not printed" {
 	fake '{"on":"* /v2/*",'"$basic"'}'
 	login "$HOME/.docker/config.json" user:hidden
-	run_err 4 "chr-pull: $host/a/b:latest: not found or no access" \
+	run_err 4 "$host/a/b:latest: asking http://$host
+chr-pull: $host/a/b:latest: not found or no access" \
 	    chr-pull -v "$host/a/b"
 	asked 'auth=Basic' 1
 }
@@ -451,7 +452,8 @@ credential_helper() {
 
 @test "503 twice" {
 	fake '{"on":"GET /v2/*","times":2,"status":503,"headers":{"Retry-After":"0"}}'
-	run_like 0 "$host: HTTP 503; trying again in 0.0 s*" \
+	run_like 0 "*
+$host: HTTP 503; trying again in 0.0 s*" \
 	    chr-pull -v "$host/a/b"
 	asked 'manifests/latest' 3
 }
@@ -830,6 +832,48 @@ t = tarfile.open("bad.tar", "w"); t.addfile(tarfile.TarInfo("../x"))'
 }
 
 # --- the rest ---
+
+# blob_lines WHAT: the -v lines for the blobs of the image.
+blob_lines() {
+	python3 - "$manifest" "$1" <<-'EOT'
+		import json, sys
+		with open("img/blobs/sha256/" + sys.argv[1][7:]) as f:
+		    m = json.load(f)
+		for d in [m["config"]] + m["layers"]:
+		    print("%s: %d bytes: %s" % (d["digest"], d["size"], sys.argv[2]))
+	EOT
+}
+
+@test "-v: a line for each manifest asked for, and for each blob" {
+	fake
+	run_err 0 "$host/a/b:latest: asking http://$host
+$(blob_lines fetching)" chr-pull -v "$host/a/b"
+	run_err 0 "$host/a/b:latest: asking http://$host" \
+	    chr-pull -v "$host/a/b"
+	run_err 0 "$host/a/b@$manifest: asking http://$host
+$(blob_lines 'in the store already')" chr-pull -vV "$host/a/b@$manifest"
+	run_err 0 "$host/a/b:7: asking http://$host" chr-pull -nv "$host/a/b:7"
+	rm -r "$CHR_STORE"
+	CHR_MIRRORS="$host http://127.0.0.1:1" run_err 0 \
+	    "$host/a/b:latest: asking http://127.0.0.1:1
+mirror http://127.0.0.1:1: cannot reach 127.0.0.1:1: Connection refused
+$host/a/b:latest: asking http://$host
+$(blob_lines fetching)" chr-pull -v "$host/a/b"
+}
+
+@test "-v: the blobs of archives" {
+	fake
+	run_err 0 "$(blob_lines fetching)" chr-pull -v -t x ./img
+	rm -r "$CHR_STORE/images/"*
+	run_err 0 "$(blob_lines 'in the store already')" \
+	    chr-pull -v -t x ./img
+	# a layer twice is fetched once
+	mkimage -n a/b twice.tar 'file a' 'file b' 'file a'
+	run_like 0 'sha256:*: fetching
+sha256:*: fetching
+sha256:*: fetching' chr-pull -v ./twice.tar
+	[ "${#stderr_lines[@]}" = 3 ]
+}
 
 @test "a proxy, but not for loopback" {
 	fake

@@ -224,6 +224,14 @@ commit(struct item *it)
 	return rc == 0 ? complete(it) : rc;
 }
 
+static void
+say(const struct item *it, const char *what)
+{
+	if (it->fetch->r->opts.verbose)
+		msg_say("%s: %llu bytes: %s", it->d->digest,
+		    (unsigned long long)it->d->size, what);
+}
+
 static int
 begin(struct item *it)
 {
@@ -237,11 +245,13 @@ begin(struct item *it)
 			return 0;
 		}
 		if (rc == BLOB_DONE) {
+			say(it, "in the store already");
 			progress_by(it, 0, it->d->size);
 			return complete(it);
 		}
 		if (rc != BLOB_OURS)
 			return rc;
+		say(it, "fetching");
 		progress_by(it, 0, blob_offset(it->blob));
 	}
 	it->start = blob_offset(it->blob);

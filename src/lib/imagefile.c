@@ -353,7 +353,7 @@ read_images(struct imagefile *a, const struct platform *p)
 
 struct imagefile *
 imagefile_open(struct store *st, const char *path, const struct platform *p,
-    uint64_t bytes_max, int *status)
+    const struct members_opts *opts, int *status)
 {
 	struct imagefile *a;
 
@@ -365,7 +365,7 @@ imagefile_open(struct store *st, const char *path, const struct platform *p,
 		free(a);
 		return NULL;
 	}
-	if ((a->members = members_open(st, path, bytes_max, status)) == NULL ||
+	if ((a->members = members_open(st, path, opts, status)) == NULL ||
 	    (*status = read_images(a, p)) != 0) {
 		imagefile_close(a);
 		return NULL;

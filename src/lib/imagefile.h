@@ -3,10 +3,10 @@
 #define IMAGEFILE_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "fdio.h"
 #include "manifest.h"
+#include "members.h"
 #include "platform.h"
 #include "store.h"
 
@@ -19,11 +19,10 @@ struct imagefile;
 
 /*
  * "-" is standard input.  The platform is what a bare tree is said to be for.
- * A stream is read up to bytes_max.  NULL after a message, with the status in
- * *status.
+ * NULL after a message, with the status in *status.
  */
 struct imagefile *imagefile_open(struct store *, const char *path,
-    const struct platform *, uint64_t bytes_max, int *status);
+    const struct platform *, const struct members_opts *, int *status);
 void imagefile_close(struct imagefile *);
 
 /* The images in it: at least one.  A name is NULL where it has none. */

@@ -29,6 +29,7 @@ struct member {
 
 struct members {
 	char *path; /* the archive's, for messages */
+	struct members_opts opts;
 	int fd;
 	int is_dir;
 	struct blob *spool; /* what a stream was kept in */
@@ -182,16 +183,17 @@ out:
 }
 
 static int
-over_limit(const struct members *m, uint64_t max)
+over_limit(const struct members *m)
 {
 	return msg_failx(ST_REFUSED, "%s: over the limit of %llu bytes",
-	    m->path, (unsigned long long)max);
+	    m->path, (unsigned long long)m->opts.bytes_max);
 }
 
 /* Keeps a stream in the store, to be read more than once. */
 static int
-spool(struct members *m, struct store *st, int fd, uint64_t max)
+spool(struct members *m, struct store *st, int fd)
 {
+	uint64_t max = m->opts.bytes_max;
 	char *data;
 	ssize_t n;
 	int rc;
@@ -205,7 +207,7 @@ spool(struct members *m, struct store *st, int fd, uint64_t max)
 		return msg_fail(ST_LOCAL, "%s", m->path);
 	while ((n = fdio_read(fd, data, CHUNK)) > 0) {
 		rc = (uint64_t)n > max - blob_offset(m->spool)
-			 ? over_limit(m, max)
+			 ? over_limit(m)
 			 : blob_write(m->spool, data, (size_t)n);
 		if (rc != 0)
 			break;
@@ -220,8 +222,7 @@ spool(struct members *m, struct store *st, int fd, uint64_t max)
 }
 
 static int
-open_archive(
-    struct members *m, struct store *st, const char *path, uint64_t max)
+open_archive(struct members *m, struct store *st, const char *path)
 {
 	struct stat sb;
 	int fd, rc = 0;
@@ -241,7 +242,7 @@ open_archive(
 	if (m->is_dir)
 		return 0;
 	if (!S_ISREG(sb.st_mode) || lseek(fd, 0, SEEK_CUR) != 0) {
-		rc = spool(m, st, fd, max);
+		rc = spool(m, st, fd);
 		close(fd);
 		if (rc != 0)
 			return rc;
@@ -251,8 +252,8 @@ open_archive(
 }
 
 struct members *
-members_open(
-    struct store *st, const char *path, uint64_t bytes_max, int *status)
+members_open(struct store *st, const char *path,
+    const struct members_opts *opts, int *status)
 {
 	struct members *m;
 
@@ -265,7 +266,8 @@ members_open(
 		return NULL;
 	}
 	m->fd = -1;
-	if ((*status = open_archive(m, st, path, bytes_max)) == 0)
+	m->opts = *opts;
+	if ((*status = open_archive(m, st, path)) == 0)
 		return m;
 	members_close(m);
 	return NULL;
@@ -533,6 +535,30 @@ copy_blob(struct members *m, struct store *st, const struct descriptor *d)
 	return copy_file(m, st, d, path);
 }
 
+static int
+is_repeated(const struct descriptor *want, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(want[i].digest, want[n].digest) == 0)
+			return 1;
+	return 0;
+}
+
+/* Whether the store has it, and the -v line. */
+static int
+is_there(const struct members *m, struct store *st, const struct descriptor *d)
+{
+	int have = blob_have(st, d);
+
+	if (m->opts.verbose)
+		msg_say("%s: %llu bytes: %s", d->digest,
+		    (unsigned long long)d->size,
+		    have ? "in the store already" : "fetching");
+	return have;
+}
+
 int
 members_blobs(struct members *m, struct store *st,
     const struct descriptor *want, size_t n, int (*done)(void *, size_t),
@@ -543,7 +569,9 @@ members_blobs(struct members *m, struct store *st,
 	int left = 0, rc = 0;
 
 	for (i = 0; i < n && rc == 0; i++) {
-		if (blob_have(st, &want[i]))
+		if (is_repeated(want, i))
+			continue;
+		if (is_there(m, st, &want[i]))
 			rc = 0;
 		else if (m->is_dir || is_whole_archive(m, want[i].digest))
 			rc = copy_blob(m, st, &want[i]);

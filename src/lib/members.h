@@ -16,13 +16,17 @@
  */
 struct members;
 
+struct members_opts {
+	uint64_t bytes_max; /* of a stream */
+	int verbose;	    /* -v lines by msg_say */
+};
+
 /*
- * A stream is read up to so many bytes; more are ST_REFUSED.  NULL after a
- * message, with the status in *status.  The store may be NULL: then a
- * stream is ST_USAGE.
+ * NULL after a message, with the status in *status.  The store may be NULL:
+ * then a stream is ST_USAGE.
  */
 struct members *members_open(
-    struct store *, const char *path, uint64_t bytes_max, int *status);
+    struct store *, const char *path, const struct members_opts *, int *status);
 void members_close(struct members *);
 int members_is_dir(const struct members *);
 

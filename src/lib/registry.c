@@ -174,6 +174,20 @@ check_digest(const struct http_call *call, const char *at,
 	return ST_REFUSED;
 }
 
+/* One request for a manifest, and its -v line. */
+static int
+ask(struct registry *r, struct endpoint *ep, const char *at,
+    struct http_call *call, char why[REPLY_WHY])
+{
+	call->accept = ACCEPT;
+	call->redirects = HTTP_REDIRECTS;
+	call->timeout = MANIFEST_TIMEOUT;
+	if (r->opts.verbose)
+		msg_say("%s%s%s: asking %s", r->name,
+		    ref_digest_ok(at) ? "@" : ":", at, ep->base);
+	return endpoint_call(r->http, ep, "manifests", at, call, why);
+}
+
 /* From one endpoint; the reply stays in call. */
 static int
 get_manifest(struct registry *r, struct endpoint *ep, const char *at,
@@ -182,11 +196,8 @@ get_manifest(struct registry *r, struct endpoint *ep, const char *at,
 	int rc;
 
 	call->method = "GET";
-	call->accept = ACCEPT;
 	call->max = MANIFEST_SIZE_MAX;
-	call->redirects = HTTP_REDIRECTS;
-	call->timeout = MANIFEST_TIMEOUT;
-	rc = endpoint_call(r->http, ep, "manifests", at, call, why);
+	rc = ask(r, ep, at, call, why);
 	if (rc != 0)
 		return rc;
 	if (call->error != HTTP_OK || call->status != 200) {
@@ -213,11 +224,8 @@ head_manifest(struct registry *r, struct endpoint *ep, const char *at,
 	int good;
 
 	call.method = "HEAD";
-	call.accept = ACCEPT;
-	call.redirects = HTTP_REDIRECTS;
-	call.timeout = MANIFEST_TIMEOUT;
-	good = endpoint_call(r->http, ep, "manifests", at, &call, why) == 0 &&
-	       call.error == HTTP_OK && call.status == 200 &&
+	good = ask(r, ep, at, &call, why) == 0 && call.error == HTTP_OK &&
+	       call.status == 200 &&
 	       http_header(&call, "Docker-Content-Digest", 0, found,
 		   sizeof(found)) != NULL &&
 	       ref_digest_ok(found) &&
