@@ -96,18 +96,28 @@ archive_lookup(void *arg, const char *digest)
 
 /*
  * An image whose manifest the operand names by digest, and that the store has,
- * needs no network.
+ * needs no network: its directory, or -1.
  */
 static int
-is_stored(const struct options *o, const struct ref *r)
+open_stored(const struct options *o, const struct ref *r)
 {
-	int fd;
+	if (r->digest[0] == '\0' || o->verify || o->store == NULL)
+		return -1;
+	return store_image_open(o->store, r->digest);
+}
 
-	if (r->digest[0] == '\0' || o->verify || o->store == NULL ||
-	    (fd = store_image_open(o->store, r->digest)) == -1)
-		return 0;
-	close(fd);
-	return 1;
+static int
+name_stored(const struct options *o, const struct ref *r,
+    const struct ref *named, int dirfd)
+{
+	const char *digests[] = {r->digest, NULL};
+	char *name;
+
+	if ((name = ref_name(r)) == NULL)
+		return msg_fail(ST_LOCAL, "%s", r->path);
+	pull_check_platform(name, &o->platform, dirfd);
+	free(name);
+	return store_name(o->store, named, r->digest, digests);
 }
 
 /* Pulls by the network; the digest to print in digest. */
@@ -142,10 +152,9 @@ fetch_reference(const struct options *o, const struct ref *r,
 static int
 pull_reference(const struct options *o, const char *operand)
 {
-	const char *digests[2] = {NULL, NULL};
 	char digest[DIGEST_MAX];
 	struct ref named, r;
-	int rc;
+	int dirfd, rc;
 
 	if ((rc = ref_parse(operand, &r)) != 0)
 		return rc;
@@ -154,10 +163,10 @@ pull_reference(const struct options *o, const char *operand)
 		ref_free(&r);
 		return rc;
 	}
-	if (is_stored(o, &r)) {
+	if ((dirfd = open_stored(o, &r)) != -1) {
 		strcpy(digest, r.digest);
-		digests[0] = digest;
-		rc = store_name(o->store, &named, digest, digests);
+		rc = name_stored(o, &r, &named, dirfd);
+		close(dirfd);
 	} else
 		rc = fetch_reference(o, &r, &named, digest);
 	if (rc == 0)

@@ -676,6 +676,33 @@ entry() {
 	[ "$output" = "$host/a/b@$(cat digest)" ]
 }
 
+@test "an image for another platform is warned about, each time" {
+	[ -d img ] || mkimage -f oci -n 1 -p linux/s390x img "file a" >digest
+	fake
+	local warning="warning: the image is for linux/s390x, not linux/arm/v6"
+
+	for i in 1 2; do
+		run_err 0 "chr-pull: $host/a/b:latest: $warning" \
+		    chr-pull -p linux/arm/v6 "$host/a/b"
+	done
+	run_err 0 "chr-pull: $host/a/b: $warning" \
+	    chr-pull -p linux/arm/v6 "$host/a/b@$manifest"
+	run_err 0 "" chr-pull -n -p linux/arm/v6 "$host/a/b"
+	run_err 0 "" chr-pull -p linux/s390x "$host/a/b@$manifest"
+	for i in 1 2; do
+		run_err 0 "chr-pull: docker.io/library/x:latest: $warning" \
+		    chr-pull -p linux/arm/v6 -t x ./img
+	done
+}
+
+@test "an image whose configuration names no platform" {
+	mkimage -n a/b img.tar 'file a'
+	sed 's/"os"/"xs"/g; s/"architecture"/"xrchitecture"/g' img.tar >any.tar
+	run_ok chr-pull ./any.tar
+	[ "$(cat "$CHR_STORE"/images/*/platform | tr -d '\0')" = / ]
+	run_ok chr-pull -p linux/s390x ./any.tar
+}
+
 @test "an index in an index; in itself" {
 	fake
 	end_server "$server"

@@ -127,19 +127,6 @@ claim(struct image *im)
 	return rc;
 }
 
-static void
-check_platform(const struct image *im)
-{
-	const struct platform *have = &im->config->platform;
-	char h[PLATFORM_STR], w[PLATFORM_STR];
-
-	if (have->os[0] != '\0' &&
-	    platform_rank(&im->pull->platform, have) == -1)
-		msg_warnx("%s: warning: the image is for %s, not %s",
-		    im->pull->name, platform_str(have, h),
-		    platform_str(&im->pull->platform, w));
-}
-
 static int
 read_config(struct image *im)
 {
@@ -160,7 +147,6 @@ read_config(struct image *im)
 		    "%s: malformed: %zu layers, but %zu diff_ids",
 		    im->pull->name, im->manifest->nlayers,
 		    im->config->ndiffids);
-	check_platform(im);
 	return 0;
 }
 
@@ -346,7 +332,29 @@ obtain(struct image *im)
 		}
 		break;
 	}
-	return rc == 0 ? name_image(im) : rc;
+	if (rc != 0)
+		return rc;
+	pull_check_platform(im->pull->name, &im->pull->platform, im->dirfd);
+	return name_image(im);
+}
+
+void
+pull_check_platform(const char *name, const struct platform *want, int dirfd)
+{
+	char os[32], arch[32] = "", variant[32] = "";
+	char *text = config_read1(dirfd, "platform");
+	char h[PLATFORM_STR], w[PLATFORM_STR];
+	struct platform have;
+
+	if (text != NULL &&
+	    sscanf(text, "%31[^/]/%31[^/]/%31[^/]", os, arch, variant) > 0) {
+		platform_set(&have, os, arch, variant);
+		if (platform_rank(want, &have) == -1)
+			msg_warnx("%s: warning: the image is for %s, not %s",
+			    name, platform_str(&have, h),
+			    platform_str(want, w));
+	}
+	free(text);
 }
 
 int

@@ -40,4 +40,8 @@ struct pull {
 int pull_image(
     const struct pull *, const struct pull_source *, char digest[DIGEST_MAX]);
 
+/* Warns when the image whose directory this is does not run on a platform. */
+void pull_check_platform(
+    const char *name, const struct platform *want, int dirfd);
+
 #endif
