@@ -275,7 +275,7 @@ chr-pull: $host/a/b:latest: not found or no access" \
 
 @test "Basic without credentials" {
 	fake '{"on":"* /v2/*",'"$basic"'}'
-	run_err 4 "chr-pull: $host/a/b:latest: not found or no access: no credentials for 127.0.0.1" \
+	run_err 4 "chr-pull: $host/a/b:latest: not found or no access: no credentials for $host" \
 	    chr-pull "$host/a/b"
 }
 

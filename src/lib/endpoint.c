@@ -38,6 +38,7 @@ endpoint_new(const char *base, const char *ns, const char *domain,
 	}
 	ep->repository = repository;
 	if ((ep->base = strdup(base)) == NULL ||
+	    (ep->domain = strdup(domain)) == NULL ||
 	    (ns != NULL && (ep->ns = strdup(ns)) == NULL)) {
 		endpoint_free(ep);
 		errno = ENOMEM;
@@ -53,6 +54,7 @@ endpoint_free(struct endpoint *ep)
 	if (ep == NULL)
 		return;
 	free(ep->base);
+	free(ep->domain);
 	free(ep->ns);
 	auth_clear(&ep->auth);
 	challenge_clear(&ep->challenge);
@@ -187,7 +189,7 @@ use_basic(
 		    reply_text(reply, text, sizeof(text))[0] == '\0')
 			snprintf(why, REPLY_WHY,
 			    "not found or no access: no credentials for %.255s",
-			    ep->origin.host);
+			    ep->domain);
 		return ST_DENIED;
 	}
 	basic = auth_basic(ep->auth.user, ep->auth.password);

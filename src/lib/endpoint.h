@@ -13,7 +13,8 @@
  */
 struct endpoint {
 	struct endpoint *next;
-	char *base; /* URL up to /v2 */
+	char *base;   /* URL up to /v2 */
+	char *domain; /* host[:port], the key to its credentials */
 	struct http_origin origin;
 	char *ns; /* of a mirror: the domain it stands in for; else NULL */
 	const char *repository;
