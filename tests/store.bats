@@ -73,6 +73,14 @@ for d, _, names in os.walk("."):
 	[ -z "$output" ]
 }
 
+@test "a store that is a link to nowhere" {
+	mkimage -n a/b:1 img.tar "$small"
+	ln -s "$T/nowhere" link
+	CHR_STORE=$T/link run_err 1 "chr-pull: $T/link: No such file or directory" \
+	    chr-pull ./img.tar
+	[ ! -e nowhere ]
+}
+
 @test "a store that is read-only" {
 	skip_unless_root
 	mkimage -n a/b:1 img.tar "$small"

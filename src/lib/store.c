@@ -222,7 +222,7 @@ store_open(int flags)
 	st->fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->fd == -1) {
 		e = errno;
-		if (e != ENOENT)
+		if (e != ENOENT || (flags & STORE_CREATE) != 0)
 			msg_warn("%s", st->path);
 		store_close(st);
 		errno = e;
