@@ -100,6 +100,10 @@ usage: install-deps [-t]" dash "$TOP/contrib/install-deps" -Z
 	need cc sha256sum
 	run -0 --separate-stderr "$TOP/contrib/demo"
 	[[ $output == *docker.io/library/* ]]
+	mkdir relative
+	TMPDIR=relative run -0 --separate-stderr "$TOP/contrib/demo"
+	[[ $output == *docker.io/library/* ]]
+	[ -z "$(ls -A relative)" ]
 }
 
 @test "the demo without root and sudo says so" {
