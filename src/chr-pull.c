@@ -214,18 +214,36 @@ pull_archived(
 	return rc;
 }
 
+/* -t names one image: no two in an archive may want it. */
+static int
+check_name(
+    const struct options *o, const char *operand, const struct imagefile *a)
+{
+	size_t i, unnamed = 0;
+
+	for (i = 0; i < imagefile_count(a); i++)
+		unnamed += imagefile_name(a, i) == NULL;
+	if (o->name == NULL || unnamed < 2)
+		return 0;
+	return msg_failx(ST_USAGE,
+	    "%s: %zu images without names: -t names only one", operand,
+	    unnamed);
+}
+
 static int
 pull_archive(const struct options *o, const char *operand)
 {
 	const struct members_opts opts = {o->limits.bytes, o->verbose};
 	struct imagefile *a;
-	int rc, status = 0;
-	size_t i;
+	int rc, status;
+	size_t i, n;
 
 	if ((a = imagefile_open(o->store, operand, &o->platform, &opts, &rc)) ==
 	    NULL)
 		return rc;
-	for (i = 0; i < imagefile_count(a); i++)
+	status = check_name(o, operand, a);
+	n = status == 0 ? imagefile_count(a) : 0;
+	for (i = 0; i < n; i++)
 		if ((rc = pull_archived(o, operand, a, i)) != 0 && status == 0)
 			status = rc;
 	imagefile_close(a);
@@ -238,6 +256,21 @@ is_file(const char *s)
 	return strcmp(s, "-") == 0 || s[0] == '/' || strncmp(s, "./", 2) == 0 ||
 	       strncmp(s, "../", 3) == 0 || strcmp(s, ".") == 0 ||
 	       strcmp(s, "..") == 0;
+}
+
+static const char *
+parse_name(const char *s)
+{
+	struct ref r;
+
+	if (ref_parse(s, &r) != 0)
+		exit(ST_USAGE);
+	if (r.digest[0] != '\0') {
+		msg_warnx("-t %s: a name that is given has no digest", s);
+		exit(ST_USAGE);
+	}
+	ref_free(&r);
+	return s;
 }
 
 static int
@@ -275,7 +308,6 @@ parse_limit(const char *variable, const char *what, uint64_t fallback)
 static void
 parse_options(int argc, char **argv, struct options *o)
 {
-	struct ref r;
 	int c;
 
 	while ((c = getopt(argc, argv, "+j:np:qt:Vv")) != -1)
@@ -294,10 +326,7 @@ parse_options(int argc, char **argv, struct options *o)
 			o->quiet = 1;
 			break;
 		case 't':
-			if (ref_parse(optarg, &r) != 0)
-				exit(ST_USAGE);
-			ref_free(&r);
-			o->name = optarg;
+			o->name = parse_name(optarg);
 			break;
 		case 'V':
 			o->verify = 1;

@@ -102,6 +102,35 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	    chr-pull ./layout
 }
 
+@test "-t is for one image, and has no digest" {
+	mkimage -n '' one.tar "$small"
+	mkimage -n '' two.tar 'file other'
+	python3 - <<-'EOT'
+		import io, json, tarfile
+		new, both = tarfile.open("img.tar", "w"), []
+		for name in "one.tar", "two.tar":
+		    old = tarfile.open(name)
+		    for m in old:
+		        data = old.extractfile(m).read() if m.isfile() else b""
+		        if m.name == "manifest.json":
+		            both += json.loads(data)
+		        else:
+		            new.addfile(m, io.BytesIO(data))
+		data = json.dumps(both).encode()
+		m = tarfile.TarInfo("manifest.json"); m.size = len(data)
+		new.addfile(m, io.BytesIO(data)); new.close()
+	EOT
+	run_err 2 "chr-pull: ./img.tar: 2 images without names: -t names only one" \
+	    chr-pull -t x ./img.tar
+	[ "$output" = "" ]
+	run_err 2 "chr-pull: ./img.tar: 2 images without names: -t names only one" \
+	    chr-pull -n -t x ./img.tar
+	[ -z "$(ls -A "$CHR_STORE/images" "$CHR_STORE/names" | grep -v :)" ]
+	digest=sha256:$(printf %064d 0)
+	run_err 2 "chr-pull: -t x/y@$digest: a name that is given has no digest" \
+	    chr-pull -t "x/y@$digest" ./one.tar
+}
+
 @test "several images in one archive" {
 	mkimage -f oci -n a/one:1 layout "$small"
 	one=$(cat layout/index.json)
