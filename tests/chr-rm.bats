@@ -147,6 +147,24 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	no_roots
 }
 
+@test "a deep tree with siblings at each level: few descriptors are open" {
+	pulled
+	for limit in 64 1024; do
+		root=$(chr-mkroot box)
+		python3 - "$root" <<-'EOT'
+			import os, sys
+			os.chdir(sys.argv[1])
+			for i in range(1500):
+			    for name in "abdefg":
+			        os.mkdir(name)
+			    os.mkdir("a/x")
+			    os.chdir("d")
+		EOT
+		run_ok sh -c "ulimit -n $limit; exec chr-rm '$root'"
+		no_roots
+	done
+}
+
 @test "immutable files are named, the rest goes" {
 	need chattr
 	pulled

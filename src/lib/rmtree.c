@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,8 @@
 #include "msg.h"
 #include "sys.h"
 
-#define DEPTH_MAX 32 /* directories held open one below the other */
-#define BATCH 128    /* subdirectories known at once of one directory */
-#define RETRIES 16   /* of a directory that somebody else fills */
+#define BATCH 128  /* subdirectories known at once of one directory */
+#define RETRIES 16 /* of a directory that somebody else fills */
 #define THREADS_MAX 8
 #define ALONE 192    /* entries that are not worth a thread */
 #define FDS_SPARE 20 /* what the program has open besides */
@@ -35,7 +35,6 @@ struct node {
 	struct node *parent;
 	struct node *next; /* on the stack of what is to be done */
 	DIR *dir;
-	unsigned depth;
 	unsigned pending; /* children, and one while it is read */
 	unsigned tries;
 	int at_end; /* everything in it was seen */
@@ -46,7 +45,8 @@ struct node {
 struct rm {
 	pthread_mutex_t lock; /* of what follows, and of pending, failed */
 	pthread_cond_t wake;
-	struct node *todo; /* a stack: the deepest first */
+	struct node *todo;  /* a stack: the deepest first */
+	struct node *later; /* for when all but the top is closed again */
 	unsigned threads, threads_max, waiting;
 	unsigned moved; /* directories moved up */
 	unsigned long entries;
@@ -54,8 +54,9 @@ struct rm {
 
 	int fd; /* where the tree is */
 	struct node *top;
+	atomic_uint open; /* directories */
+	unsigned open_max;
 	const char *path; /* of the tree, for messages */
-	unsigned depth_max;
 	pthread_t ids[THREADS_MAX];
 };
 
@@ -150,14 +151,13 @@ push(struct rm *rm, struct node *node)
 }
 
 static struct node *
-new_node(struct node *parent, const char *name, unsigned depth)
+new_node(struct node *parent, const char *name)
 {
 	struct node *n;
 
 	if ((n = calloc(1, sizeof(*n) + strlen(name) + 1)) == NULL)
 		return NULL;
 	n->parent = parent;
-	n->depth = depth;
 	n->pending = 1;
 	strcpy(n->name, name);
 	return n;
@@ -175,13 +175,13 @@ make_writable(int fd, const char *name)
 }
 
 /*
- * Moves a directory that lies too deep to the top of the tree, under a new
- * name.  0 or -1.
+ * Moves a directory of node to the top of the tree, under a new name.  0 or -1.
  */
 static int
-move_up(struct rm *rm, int fd, const char *name, char moved[32])
+move_up(
+    struct rm *rm, const struct node *node, const char *name, char moved[32])
 {
-	int tries, writable = 0;
+	int fd = dirfd(node->dir), tries, writable = 0;
 	unsigned i;
 
 	for (tries = 0; tries < 1000; tries++) {
@@ -200,27 +200,42 @@ move_up(struct rm *rm, int fd, const char *name, char moved[32])
 	return -1;
 }
 
+/*
+ * Has a directory wait below the top, where it keeps no other one open: 0 when
+ * it is there already; 1 when another node has it now; -1 when it cannot.
+ */
+static int
+put_off(struct rm *rm, struct node *node)
+{
+	struct node *n = node;
+	char moved[32];
+	int elsewhere = node->parent != rm->top;
+
+	if (elsewhere && (move_up(rm, node->parent, node->name, moved) == -1 ||
+			     (n = new_node(rm->top, moved)) == NULL))
+		return -1;
+	pthread_mutex_lock(&rm->lock);
+	if (elsewhere)
+		rm->top->pending++;
+	n->next = rm->later;
+	rm->later = n;
+	pthread_mutex_unlock(&rm->lock);
+	return elsewhere;
+}
+
 /* Has the subdirectory name of node removed later.  0 or -1. */
 static int
 add_child(struct rm *rm, struct node *node, const char *name, unsigned seen)
 {
-	struct node *child = NULL, *parent = node;
-	unsigned depth = node->depth + 1;
-	char moved[32];
+	struct node *child;
 
-	if (depth > rm->depth_max &&
-	    move_up(rm, dirfd(node->dir), name, moved) == 0) {
-		parent = rm->top;
-		name = moved;
-		depth = 1;
-	}
-	if ((child = new_node(parent, name, depth)) == NULL) {
-		complain_errno(rm, parent, name);
+	if ((child = new_node(node, name)) == NULL) {
+		complain_errno(rm, node, name);
 		return -1;
 	}
 	pthread_mutex_lock(&rm->lock);
 	rm->entries += seen;
-	parent->pending++;
+	node->pending++;
 	push(rm, child);
 	pthread_mutex_unlock(&rm->lock);
 	return 0;
@@ -285,8 +300,10 @@ open_node(struct rm *rm, struct node *node)
 		return 1;
 	if (fd == -1 && (errno == ENOTDIR || errno == ELOOP))
 		return remove_file(rm, node->parent, node->name) == 0 ? 1 : -1;
-	if (fd != -1 && (node->dir = fdopendir(fd)) != NULL)
+	if (fd != -1 && (node->dir = fdopendir(fd)) != NULL) {
+		rm->open++;
 		return 0;
+	}
 	complain_errno(rm, node->parent, node->name);
 	if (fd != -1) {
 		e = errno;
@@ -359,6 +376,7 @@ remove_node(struct rm *rm, struct node *node)
 
 	closedir(node->dir);
 	node->dir = NULL;
+	rm->open--;
 	if (!FAULT("rmtree_rmdir") &&
 	    unlink_in(rm, node->parent, node->name, AT_REMOVEDIR) == 0)
 		return 0;
@@ -422,6 +440,33 @@ release(struct rm *rm, struct node *node, int state)
 	pthread_mutex_unlock(&rm->lock);
 }
 
+/*
+ * The next directory to work on; NULL when all is done.  What was put off waits
+ * until nobody can have more than the top open.
+ */
+static struct node *
+next_node(struct rm *rm)
+{
+	struct node *node;
+
+	pthread_mutex_lock(&rm->lock);
+	while (rm->todo == NULL && !rm->done) {
+		if (rm->later != NULL && rm->waiting + 1 == rm->threads) {
+			rm->todo = rm->later;
+			rm->later = NULL;
+			pthread_cond_broadcast(&rm->wake);
+			break;
+		}
+		rm->waiting++;
+		pthread_cond_wait(&rm->wake, &rm->lock);
+		rm->waiting--;
+	}
+	if ((node = rm->todo) != NULL)
+		rm->todo = node->next;
+	pthread_mutex_unlock(&rm->lock);
+	return node;
+}
+
 static void *
 work(void *arg)
 {
@@ -429,26 +474,21 @@ work(void *arg)
 	struct node *node;
 	int rc;
 
-	for (;;) {
-		pthread_mutex_lock(&rm->lock);
-		while (rm->todo == NULL && !rm->done) {
-			rm->waiting++;
-			pthread_cond_wait(&rm->wake, &rm->lock);
-			rm->waiting--;
-		}
-		if ((node = rm->todo) != NULL)
-			rm->todo = node->next;
-		pthread_mutex_unlock(&rm->lock);
-		if (node == NULL)
-			return NULL;
-		rc = node->dir == NULL ? open_node(rm, node) : 0;
+	while ((node = next_node(rm)) != NULL) {
+		rc = -1;
+		if (node->dir == NULL && rm->open >= rm->open_max &&
+		    (rc = put_off(rm, node)) == 0)
+			continue;
+		if (rc == -1)
+			rc = node->dir == NULL ? open_node(rm, node) : 0;
 		if (rc == 0)
 			empty_node(rm, node);
 		release(rm, node, rc);
 	}
+	return NULL;
 }
 
-/* As many threads and levels as there are processors and descriptors for. */
+/* As many threads and open directories as there are descriptors for. */
 static void
 set_limits(struct rm *rm)
 {
@@ -457,15 +497,12 @@ set_limits(struct rm *rm)
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < fds)
 		fds = (unsigned)rl.rlim_cur;
-	fds = fds > FDS_SPARE + 8 ? fds - FDS_SPARE : 8;
+	rm->open_max = fds > FDS_SPARE + 8 ? fds - FDS_SPARE : 8;
 	rm->threads_max = sys_ncpu();
 	if (rm->threads_max > THREADS_MAX)
 		rm->threads_max = THREADS_MAX;
-	while (rm->threads_max > 1 && fds / rm->threads_max < 8)
+	while (rm->threads_max > 1 && rm->open_max / rm->threads_max < 8)
 		rm->threads_max--;
-	rm->depth_max = fds / rm->threads_max - 2;
-	if (rm->depth_max > DEPTH_MAX)
-		rm->depth_max = DEPTH_MAX;
 }
 
 int
@@ -479,7 +516,7 @@ rmtree(int fd, const char *name, const char *path)
 	unsigned i;
 
 	set_limits(&rm);
-	if ((rm.todo = rm.top = new_node(NULL, name, 0)) == NULL) {
+	if ((rm.todo = rm.top = new_node(NULL, name)) == NULL) {
 		msg_warn("%s", path);
 		return -1;
 	}
