@@ -62,7 +62,7 @@ end_if_caught(void)
 	raise(caught);
 }
 
-/* A clone holds two descriptors for each directory on its way down. */
+/* A clone keeps directories open as far as it may: less to find again. */
 static void
 raise_limit(void)
 {

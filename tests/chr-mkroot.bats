@@ -57,6 +57,63 @@ newline"
 	[ "$(tr '\0' '\n' <"${output%/root}/env")" = A=1 ]
 }
 
+# make_deep DIRECTORY LEVELS: each with siblings and with a file of two names, of
+# which the second is where no path of one piece leads.
+make_deep() {
+	python3 - "$1" "$2" <<-'EOT'
+		import os, sys
+		os.chdir(sys.argv[1])
+		os.mkdir("deep")
+		os.chdir("deep")
+		for i in range(int(sys.argv[2])):
+		    for name in ("a", "d" * 9, "a/b"):
+		        os.mkdir(name, 0o701)
+		    with open("file", "w") as out:
+		        out.write(str(i))
+		    os.link("file", "a/b/link")
+		    os.chmod("a", 0o2750)
+		    os.utime("a", (1, 2))
+		    os.chdir("d" * 9)
+	EOT
+}
+
+# What find(1) says of such a tree, descending by steps.
+deep_listing() {
+	python3 - "$1" <<-'EOT'
+		import os, sys
+		os.chdir(sys.argv[1] + "/deep")
+		more = True
+		while more:
+		    more = False
+		    for where, dirs, files in os.walk("."):
+		        for name in dirs + files:
+		            path = os.path.join(where, name)
+		            st = os.lstat(path)
+		            print(path, oct(st.st_mode), st.st_uid, st.st_gid,
+		                  st.st_mtime_ns, st.st_nlink,
+		                  open(path).read() if name in files else "")
+		        dirs[:] = [d for d in dirs if d[0] != "d"]
+		    if os.path.isdir("d" * 9):
+		        os.chdir("d" * 9)
+		        more = True
+	EOT
+}
+
+@test "a deep tree with few descriptors" {
+	pulled
+	root=$(image_root)
+	for limit in 64 1024; do
+		make_deep "$root" $((limit + 300))
+		deep_listing "$root" >want
+		[ "$(wc -l <want)" -gt $((5 * limit)) ]
+		run_ok sh -c "ulimit -n $limit; exec chr-mkroot -x box"
+		deep_listing "$output" | cmp want -
+		chr-rm "$output"
+		rm -r "$root/deep"
+	done
+	chr-rm box
+}
+
 @test "extended attributes and capabilities are copied" {
 	need setfattr getfattr
 	pulled

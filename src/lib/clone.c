@@ -1,13 +1,16 @@
 /* See LICENSE. */
 #include "clone.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,15 +25,22 @@
 #define THREADS_MAX 8
 #define XATTR_NAMES_MAX 65536
 #define LINK_BUCKETS 4096
+#define FDS_SPARE 20 /* what the program has open besides */
+#define FDS_THREAD 7 /* what a thread has open besides kept directories */
+#define STEPS 32     /* from one kept directory to the next */
+#define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /*
- * A directory being copied.  It stays open, and its times are set, when all
- * below it is done.
+ * A directory being copied.  Its attributes are set when all below it is done.
+ * It stays open until then if it is kept, as is the top; else it is open while
+ * it is read, and what is below it is reached from the nearest one that is
+ * kept.
  */
 struct node {
 	struct node *parent;
 	struct node *next; /* on the stack of what is to be done */
 	int srcfd, dstfd;
+	int kept;
 	unsigned pending; /* children, and one while it is read */
 	struct stat st;
 	char name[];
@@ -53,7 +63,9 @@ struct clone {
 	size_t left; /* directories not finished */
 	int failed;
 	struct link *links[LINK_BUCKETS];
-	int dstfd; /* of the top */
+	struct node *top;
+	atomic_uint kept; /* directories */
+	unsigned kept_max;
 	const char *what;
 };
 
@@ -73,21 +85,21 @@ struct worker {
 	size_t valuecap;
 };
 
-/* "a/b/name" below the top; malloced. */
+/* "a/b/name", where a is in the directory top and b is node; malloced. */
 static char *
-path_of(const struct node *node, const char *name)
+path_below(const struct node *top, const struct node *node, const char *name)
 {
 	const struct node *n;
 	size_t len = strlen(name) + 1;
 	char *p, *s;
 
-	for (n = node; n->parent != NULL; n = n->parent)
+	for (n = node; n != top; n = n->parent)
 		len += strlen(n->name) + 1;
 	if ((s = malloc(len)) == NULL)
 		return NULL;
 	p = s + len - strlen(name) - 1;
 	strcpy(p, name);
-	for (n = node; n->parent != NULL; n = n->parent) {
+	for (n = node; n != top; n = n->parent) {
 		*--p = '/';
 		p -= strlen(n->name);
 		memcpy(p, n->name, strlen(n->name));
@@ -104,7 +116,7 @@ fail(struct clone *c, const struct node *node, const char *name)
 
 	pthread_mutex_lock(&c->lock);
 	if (!c->failed && !interrupted) {
-		path = path_of(node, name);
+		path = path_below(c->top, node, name);
 		errno = e;
 		msg_warn("%s: %s", c->what, path != NULL ? path : name);
 		free(path);
@@ -218,10 +230,60 @@ copy_special(struct worker *w, const struct node *d, const char *name,
 	return utimensat(d->dstfd, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
+static void
+leave(int at, int dirfd)
+{
+	int e = errno;
+
+	if (at != dirfd)
+		close(at);
+	errno = e;
+}
+
+/*
+ * Goes from dirfd along *path until the rest of it is short enough for a system
+ * call.  Returns where that begins, for leave(), or -1.
+ */
+static int
+approach(int dirfd, const char **path)
+{
+	char part[PATH_MAX];
+	int at = dirfd, fd;
+	size_t n;
+
+	while (strlen(*path) >= sizeof(part)) {
+		for (n = sizeof(part) - 1; (*path)[n] != '/';)
+			n--;
+		memcpy(part, *path, n);
+		part[n] = '\0';
+		fd = openat(at, part, OPEN_DIR);
+		leave(at, dirfd);
+		if ((at = fd) == -1)
+			return -1;
+		*path += n + 1;
+	}
+	return at;
+}
+
 static struct link **
 bucket(struct clone *c, const struct stat *st)
 {
 	return &c->links[((uint64_t)st->st_ino * 0x9e3779b97f4a7c15U) >> 52];
+}
+
+/* Makes name in d a name of l, too. */
+static int
+link_to(struct clone *c, const struct link *l, const struct node *d,
+    const char *name)
+{
+	const char *path = l->path;
+	int at, rc;
+
+	if ((at = approach(c->top->dstfd, &path)) == -1)
+		return -1;
+	rc = linkat(at, path, d->dstfd, name, 0);
+	leave(at, c->top->dstfd);
+	return rc;
 }
 
 /*
@@ -241,7 +303,7 @@ link_or_first(struct clone *c, const struct node *d, const char *name,
 		if (l->ino == st->st_ino && l->dev == st->st_dev)
 			break;
 	if (l == NULL) {
-		if ((path = path_of(d, name)) != NULL &&
+		if ((path = path_below(c->top, d, name)) != NULL &&
 		    (l = malloc(sizeof(*l) + strlen(path) + 1)) != NULL) {
 			strcpy(l->path, path);
 			l->dev = st->st_dev;
@@ -260,7 +322,7 @@ link_or_first(struct clone *c, const struct node *d, const char *name,
 	pthread_mutex_unlock(&c->lock);
 	if (failed)
 		return 0;
-	return linkat(c->dstfd, l->path, d->dstfd, name, 0);
+	return link_to(c, l, d, name);
 }
 
 static void
@@ -314,17 +376,60 @@ push_directory(struct clone *c, struct node *parent, const char *name)
 }
 
 static int
-open_directory(struct node *n)
+open_below(int dirfd, const char *path, int make)
 {
-	n->srcfd = openat(n->parent->srcfd, n->name,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (n->srcfd == -1 || fstat(n->srcfd, &n->st) == -1 ||
-	    FAULT("clone_mkdir") ||
-	    mkdirat(n->parent->dstfd, n->name, 0700) == -1)
+	int at, fd = -1;
+
+	if ((at = approach(dirfd, &path)) == -1)
 		return -1;
-	n->dstfd = openat(n->parent->dstfd, n->name,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (!make || (!FAULT("clone_mkdir") && mkdirat(at, path, 0700) == 0))
+		fd = openat(at, path, OPEN_DIR);
+	leave(at, dirfd);
+	return fd;
+}
+
+/* Opens both directories, the new one after making it. */
+static int
+open_directory(struct node *n, int make)
+{
+	const struct node *from = n->parent;
+	char *path;
+
+	while (!from->kept)
+		from = from->parent;
+	if ((path = path_below(from, n->parent, n->name)) == NULL)
+		return -1;
+	n->srcfd = open_below(from->srcfd, path, 0);
+	if (n->srcfd != -1 && (!make || fstat(n->srcfd, &n->st) == 0))
+		n->dstfd = open_below(from->dstfd, path, make);
+	free(path);
 	return n->dstfd == -1 ? -1 : 0;
+}
+
+static void
+close_directory(struct node *n)
+{
+	if (n->srcfd != -1)
+		close(n->srcfd);
+	if (n->dstfd != -1)
+		close(n->dstfd);
+	n->srcfd = n->dstfd = -1;
+}
+
+/* The second half of what may be kept is for chains far below the first. */
+static int
+make_directory(struct clone *c, struct node *n)
+{
+	const struct node *up;
+	int steps = 0;
+
+	if (open_directory(n, 1) == -1)
+		return fail(c, n, "");
+	for (up = n->parent; !up->kept && steps < STEPS; up = up->parent)
+		steps++;
+	n->kept = c->kept < (steps < STEPS ? c->kept_max / 2 : c->kept_max);
+	c->kept += (unsigned)n->kept;
+	return 0;
 }
 
 static int
@@ -394,15 +499,14 @@ finish(struct worker *w, struct node *n)
 
 	while (n != NULL && last) {
 		parent = n->parent;
-		if (!c->failed && n->dstfd != -1 &&
-		    (fchmod(n->dstfd, n->st.st_mode & 07777) == -1 ||
+		if (!c->failed &&
+		    ((n->dstfd == -1 && open_directory(n, 0) == -1) ||
+			fchmod(n->dstfd, n->st.st_mode & 07777) == -1 ||
 			set_attributes(w, n->srcfd, n->dstfd, &n->st) == -1))
 			fail(c, n, "");
 		if (parent != NULL) {
-			if (n->srcfd != -1)
-				close(n->srcfd);
-			if (n->dstfd != -1)
-				close(n->dstfd);
+			close_directory(n);
+			c->kept -= (unsigned)n->kept;
 		}
 		pthread_mutex_lock(&c->lock);
 		if (parent != NULL)
@@ -434,10 +538,12 @@ work(void *arg)
 		pthread_mutex_unlock(&c->lock);
 		if (w.names == NULL || w.value == NULL)
 			fail(c, n, "");
-		if (!c->failed && n->parent != NULL && open_directory(n) == -1)
-			fail(c, n, "");
+		if (!c->failed && n->parent != NULL)
+			make_directory(c, n);
 		if (!c->failed)
 			read_directory(&w, n);
+		if (!n->kept)
+			close_directory(n);
 		pthread_mutex_lock(&c->lock);
 		done = --n->pending == 0;
 		pthread_mutex_unlock(&c->lock);
@@ -464,6 +570,25 @@ free_links(struct clone *c)
 		}
 }
 
+/* How many threads there may be, and directories kept, for the descriptors. */
+static unsigned
+set_limits(struct clone *c)
+{
+	unsigned fds = 1024, threads = sys_ncpu();
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
+		fds = rl.rlim_cur < INT_MAX ? (unsigned)rl.rlim_cur : INT_MAX;
+	fds = fds > FDS_SPARE ? fds - FDS_SPARE : 0;
+	if (threads > THREADS_MAX)
+		threads = THREADS_MAX;
+	while (threads > 1 && fds / threads < 2 * FDS_THREAD)
+		threads--;
+	if (fds > threads * FDS_THREAD)
+		c->kept_max = (fds - threads * FDS_THREAD) / 2;
+	return threads;
+}
+
 int
 clone_tree(int srcfd, int dstfd, const char *what)
 {
@@ -471,7 +596,7 @@ clone_tree(int srcfd, int dstfd, const char *what)
 	struct node *top;
 	struct clone *c;
 	mode_t mask;
-	unsigned i, n = 0, ncpu = sys_ncpu();
+	unsigned i, n = 0, threads;
 	int rc;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL ||
@@ -484,15 +609,18 @@ clone_tree(int srcfd, int dstfd, const char *what)
 	pthread_cond_init(&c->wake, NULL);
 	pthread_cond_init(&c->linked, NULL);
 	c->what = what;
-	c->dstfd = top->dstfd = dstfd;
+	c->top = top;
+	top->dstfd = dstfd;
 	top->srcfd = srcfd;
+	top->kept = 1;
 	top->pending = 1;
 	c->left = 1;
 	c->todo = top;
 	mask = umask(0);
 	if (fstat(srcfd, &top->st) == -1)
 		fail(c, top, "");
-	for (; n + 1 < ncpu && n < THREADS_MAX; n++)
+	threads = set_limits(c);
+	for (; n + 1 < threads; n++)
 		if (pthread_create(&ids[n], NULL, work, c) != 0)
 			break;
 	work(c);
