@@ -166,6 +166,28 @@ tty character special file 5:0 666" ]
 	[ "$(ls -lA --time-style=full-iso outside)" = "$before" ]
 }
 
+@test "a directory that hands its group down" {
+	pulled
+	root=$(image_root)
+	printf x >"$root/suid"; chmod 4755 "$root/suid"
+	printf x >"$root/sgid"; chown 0:34 "$root/sgid"; chmod 2755 "$root/sgid"
+	mkdir -m 700 "$root/sub"; printf x >"$root/sub/file"
+	mkfifo "$root/fifo"
+	mkdir there
+	chgrp 50 there; chmod 2755 there
+	run_ok chr-mkroot -x -d there box
+	diff <(listing "$root") <(listing "$output")
+	truncate -s 8M disk
+	mkfs.ext4 -qF disk
+	mount -o loop,grpid disk there 2>/dev/null || cannot "no loop mounts here"
+	chgrp 50 there
+	run_ok chr-mkroot -x -d there box
+	diff <(listing "$root") <(listing "$output") || differs=1
+	[ "$(stat -c %u:%g "$output")" = 0:0 ] || differs=1
+	umount there
+	[ -z "${differs-}" ]
+}
+
 @test "the umask does not count" {
 	pulled
 	root=$(umask 077 && chr-mkroot -x box)

@@ -64,6 +64,9 @@ struct clone {
 	int failed;
 	struct link *links[LINK_BUCKETS];
 	struct node *top;
+	uid_t uid;
+	gid_t gid;
+	int inherits;	  /* what is made gets its directory's group */
 	atomic_uint kept; /* directories */
 	unsigned kept_max;
 	const char *what;
@@ -170,7 +173,8 @@ static int
 set_attributes(struct worker *w, int srcfd, int dstfd, const struct stat *st)
 {
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
-	int owned = st->st_uid != geteuid() || st->st_gid != getegid();
+	const struct clone *c = w->c;
+	int owned = c->inherits || st->st_uid != c->uid || st->st_gid != c->gid;
 
 	if ((owned && fchown(dstfd, st->st_uid, st->st_gid) == -1) ||
 	    ((owned || (st->st_mode & 07000) != 0) &&
@@ -589,6 +593,21 @@ set_limits(struct clone *c)
 	return threads;
 }
 
+/* What the top of both trees tells.  0 or -1. */
+static int
+look(struct clone *c)
+{
+	struct stat st;
+
+	c->uid = geteuid();
+	c->gid = getegid();
+	if (fstat(c->top->srcfd, &c->top->st) == -1 ||
+	    fstat(c->top->dstfd, &st) == -1)
+		return -1;
+	c->inherits = (st.st_mode & S_ISGID) != 0 || st.st_gid != c->gid;
+	return 0;
+}
+
 int
 clone_tree(int srcfd, int dstfd, const char *what)
 {
@@ -617,7 +636,7 @@ clone_tree(int srcfd, int dstfd, const char *what)
 	c->left = 1;
 	c->todo = top;
 	mask = umask(0);
-	if (fstat(srcfd, &top->st) == -1)
+	if (look(c) == -1)
 		fail(c, top, "");
 	threads = set_limits(c);
 	for (; n + 1 < threads; n++)
