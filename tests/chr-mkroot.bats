@@ -149,6 +149,44 @@ tty character special file 5:0 666" ]
 	done
 }
 
+# with_etc COMMAND...: with T/etc for /etc, in its own mount namespace.
+with_etc() {
+	unshare -m sh -c 'mount --bind "$0" /etc && exec "$@"' "$T/etc" "$@"
+}
+
+@test "host's files that cannot be had: a warning, and on without them" {
+	pulled
+	mkdir etc
+	cp /etc/passwd /etc/group etc
+	head -c 2000000 /dev/zero | tr '\0' '#' >etc/hosts
+	mkdir etc/resolv.conf
+	run_err 0 "chr-mkroot: /etc/resolv.conf: warning: not a regular file: not put in" \
+	    with_etc chr-mkroot box
+	cmp etc/hosts "$output/etc/hosts"
+	[ ! -e "$output/etc/resolv.conf" ]
+	run_ok with_etc chr-mkroot -q box
+	truncate -s 17M etc/hosts
+	rmdir etc/resolv.conf
+	mknod etc/resolv.conf c 1 3
+	run_err 0 "chr-mkroot: /etc/resolv.conf: warning: not a regular file: not put in
+chr-mkroot: /etc/hosts: warning: File too large: not put in" \
+	    with_etc chr-mkroot box
+	[ ! -e "$output/etc/hosts" ]
+}
+
+@test "devices that may not be made: a warning, and on without them" {
+	need setpriv
+	pulled
+	nomknod="setpriv --bounding-set=-mknod --inh-caps=-mknod"
+	run_like 0 "chr-mkroot: $CHR_STORE/roots/box.??????/root: warning: devices \
+cannot be made: Operation not permitted; see chr-exec -p" \
+	    $nomknod chr-mkroot box
+	[ ! -e "$output/dev/null" ]
+	[ "$(readlink "$output/dev/fd")" = /proc/self/fd ]
+	[ "$(chr-exec -p "$output" stat -c %F /dev/null)" = "character special file" ]
+	run_ok $nomknod chr-mkroot -q box
+}
+
 @test "hostile images move nothing outside" {
 	mkdir outside
 	: >outside/null; : >outside/hosts
@@ -206,6 +244,23 @@ tty character special file 5:0 666" ]
 	CHR_ROOTS=$T/there run_ok chr-mkroot box
 	[[ $output == "$T"/there/box.??????/root ]]
 	run_err 1 "chr-mkroot: none: No such file or directory" chr-mkroot -d none box
+}
+
+@test "a directory whose path would break the line is refused" {
+	pulled
+	why="no directory for roots: a tab or newline in its path"
+	tab=a$'\t'b line=a$'\n'b
+	mkdir "$tab" "$line"
+	ln -s "$tab" link
+	run_err 2 "chr-mkroot: $T/a\\011b: $why" chr-mkroot -d "$tab" box
+	run_err 2 "chr-mkroot: $T/a\\011b: $why" chr-mkroot -d link box
+	CHR_ROOTS=$T/$line run_err 2 "chr-mkroot: $T/a\\012b: $why" chr-mkroot box
+	cp -R "$CHR_STORE" "$line/store"
+	CHR_STORE=$T/$line/store run_err 2 \
+	    "chr-mkroot: $T/a\\012b/store/roots: $why" chr-mkroot box
+	cd "$line"
+	run_err 2 "chr-mkroot: $T/a\\012b: $why" chr-mkroot -d . box
+	[ -z "$(ls -A "$T/$tab")" ] && [ "$(ls -A .)" = store ]
 }
 
 @test "an overlay" {

@@ -14,7 +14,7 @@
 #include "rmtree.h"
 #include "sys.h"
 
-#define HOST_FILE_MAX (1 << 20)
+#define HOST_FILE_MAX (16 << 20)
 
 static int
 fail(const char *path, const char *dir, const char *name)
@@ -48,20 +48,31 @@ open_directory(int rootfd, const char *name, const char *path)
 	    rootfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* Without the capability all fail alike: said once, and they are left out. */
 static int
-make_devices(int devfd, const char *path)
+make_devices(int devfd, const char *path, int quiet)
 {
 	static const char *const names[] = {
 	    "null", "zero", "full", "random", "urandom", "tty"};
 	dev_t dev;
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (sys_device(names[i], &dev) == -1 ||
-		    clear(devfd, names[i], path) == -1 ||
-		    mknodat(devfd, names[i], S_IFCHR | 0666, dev) == -1 ||
-		    fchmodat(devfd, names[i], 0666, 0) == -1)
+		    clear(devfd, names[i], path) == -1)
 			return fail(path, "dev", names[i]);
+		if (mknodat(devfd, names[i], S_IFCHR | 0666, dev) == -1) {
+			if (errno != EPERM)
+				return fail(path, "dev", names[i]);
+			if (!quiet)
+				msg_warnx("%s: warning: devices cannot be "
+					  "made: %s; see chr-exec -p",
+				    path, strerror(errno));
+			return 0;
+		}
+		if (fchmodat(devfd, names[i], 0666, 0) == -1)
+			return fail(path, "dev", names[i]);
+	}
 	return 0;
 }
 
@@ -96,9 +107,9 @@ write_new(int dirfd, const char *name, const struct buf *b, const char *path)
 	return close(fd) == -1 ? -1 : rc;
 }
 
-/* The host's file, if it has one. */
+/* The host's file, if it has one that can be had. */
 static int
-copy_host_file(int etcfd, const char *name, const char *path)
+copy_host_file(int etcfd, const char *name, const char *path, int quiet)
 {
 	struct buf b = {0};
 	char host[64];
@@ -106,10 +117,11 @@ copy_host_file(int etcfd, const char *name, const char *path)
 
 	snprintf(host, sizeof(host), "/etc/%s", name);
 	if (fdio_load_link(AT_FDCWD, host, HOST_FILE_MAX, &b) == -1) {
-		if (errno == ENOENT)
-			return 0;
-		msg_warn("%s", host);
-		return -1;
+		if (errno != ENOENT && !quiet)
+			msg_warnx("%s: warning: %s: not put in", host,
+			    errno == EINVAL ? "not a regular file"
+					    : strerror(errno));
+		return 0;
 	}
 	if (write_new(etcfd, name, &b, path) == -1)
 		rc = fail(path, "etc", name);
@@ -118,21 +130,21 @@ copy_host_file(int etcfd, const char *name, const char *path)
 }
 
 int
-furnish(int rootfd, const char *path)
+furnish(int rootfd, const char *path, int quiet)
 {
 	int fd, rc = 0;
 
 	if ((fd = open_directory(rootfd, "dev", path)) == -1)
 		return fail(path, "dev", "");
-	if (make_devices(fd, path) == -1 || make_links(fd, path) == -1)
+	if (make_devices(fd, path, quiet) == -1 || make_links(fd, path) == -1)
 		rc = -1;
 	close(fd);
 	if (rc == -1)
 		return -1;
 	if ((fd = open_directory(rootfd, "etc", path)) == -1)
 		return fail(path, "etc", "");
-	if (copy_host_file(fd, "resolv.conf", path) == -1 ||
-	    copy_host_file(fd, "hosts", path) == -1)
+	if (copy_host_file(fd, "resolv.conf", path, quiet) == -1 ||
+	    copy_host_file(fd, "hosts", path, quiet) == -1)
 		rc = -1;
 	close(fd);
 	return rc;

@@ -272,7 +272,7 @@ furnish_root(struct making *mk)
 		rc = fail(mk, "mode");
 	else if (!mk->opts->exact) {
 		warn_nodev(mk);
-		if (furnish(fd, mk->root->path) == -1)
+		if (furnish(fd, mk->root->path, mk->opts->quiet) == -1)
 			rc = ST_LOCAL;
 	}
 	close(fd);
@@ -298,6 +298,21 @@ write_files(struct making *mk)
 	return rc == 0 ? 0 : fail(mk, "configuration");
 }
 
+/* A path is printed as a line, and as a column by chr-ls. */
+static int
+check_dir(const char *dir)
+{
+	char *real = realpath(dir, NULL);
+	int rc = 0;
+
+	if (real != NULL && strpbrk(real, "\t\n") != NULL)
+		rc = msg_failx(ST_USAGE,
+		    "%s: no directory for roots: a tab or newline in its path",
+		    real);
+	free(real);
+	return rc;
+}
+
 int
 mkroot_make(const struct mkroot *opts, const char *operand,
     const char digest[DIGEST_MAX], struct root *r, int *lock)
@@ -306,7 +321,8 @@ mkroot_make(const struct mkroot *opts, const char *operand,
 	int rc;
 
 	*lock = -1;
-	if ((rc = open_image(&mk)) != 0 || (rc = find_name(&mk)) != 0)
+	if ((rc = check_dir(opts->dir)) != 0 || (rc = open_image(&mk)) != 0 ||
+	    (rc = find_name(&mk)) != 0)
 		goto out;
 	if (root_make(opts->dir, strrchr(mk.name, '/') + 1, r, lock) == -1) {
 		rc = ST_LOCAL;
