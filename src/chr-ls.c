@@ -19,11 +19,15 @@
 #include "store.h"
 #include "sys.h"
 
+#define COLUMNS 6
+
 struct listing {
 	struct store *store;
 	int people; /* on a terminal */
 	int verbose;
 	time_t now;
+	char *(*rows)[COLUMNS]; /* NULL: no such column */
+	size_t n;
 };
 
 static void
@@ -76,13 +80,107 @@ age_text(const struct listing *l, time_t since, char dst[32])
 	return dst;
 }
 
+/* --- rows --- */
+
+/* What would break a line, or a terminal, is shown as messages show it. */
+static char *
+column_text(const struct listing *l, const char *s)
+{
+	size_t size = 4 * strlen(s) + 6;
+	char *text;
+
+	if (!l->people && strpbrk(s, "\t\n") == NULL)
+		text = strdup(s);
+	else if ((text = malloc(size)) != NULL)
+		msg_escape(text, size, s);
+	if (text == NULL) {
+		msg_warn("rows");
+		exit(ST_LOCAL);
+	}
+	return text;
+}
+
+/* Returns the new row; what is in it is copied. */
+static char **
+add_row(struct listing *l, const char *const columns[COLUMNS])
+{
+	char *(*rows)[COLUMNS];
+	size_t i;
+
+	if ((rows = realloc(l->rows, (l->n + 1) * sizeof(*rows))) == NULL) {
+		msg_warn("rows");
+		exit(ST_LOCAL);
+	}
+	l->rows = rows;
+	for (i = 0; i < COLUMNS; i++)
+		rows[l->n][i] = columns[i] != NULL ? column_text(l, columns[i])
+						   : NULL;
+	return rows[l->n++];
+}
+
+/* Cuts a digest, alone or at the end of a name, for people. */
+static void
+cut_digest(const struct listing *l, char *s)
+{
+	char *p = strrchr(s, '@');
+
+	p = p != NULL ? p + 1 : s;
+	if (l->people && strlen(p) > 19 &&
+	    (strncmp(p, "sha256:", 7) == 0 || strncmp(p, "sha512:", 7) == 0))
+		p[19] = '\0';
+}
+
+/* Characters, which are UTF-8 after column_text. */
+static size_t
+width(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += (*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void
+print_rows(const struct listing *l)
+{
+	size_t i, r, w, widths[COLUMNS] = {0};
+	char **row;
+
+	for (r = 0; r < l->n; r++)
+		for (i = 0; i < COLUMNS && l->rows[r][i] != NULL; i++)
+			if ((w = width(l->rows[r][i])) > widths[i])
+				widths[i] = w;
+	for (r = 0; r < l->n; r++) {
+		row = l->rows[r];
+		for (i = 0; i + 1 < COLUMNS && row[i + 1] != NULL; i++)
+			if (l->people)
+				printf("%s%*s", row[i],
+				    (int)(widths[i] - width(row[i])) + 2, "");
+			else
+				printf("%s\t", row[i]);
+		printf("%s\n", row[i]);
+	}
+}
+
+static void
+free_rows(struct listing *l)
+{
+	size_t i, r;
+
+	for (r = 0; r < l->n; r++)
+		for (i = 0; i < COLUMNS; i++)
+			free(l->rows[r][i]);
+	free(l->rows);
+}
+
 /* --- images --- */
 
 static int
-print_image(void *arg, const char *name, const char *digest)
+add_image(void *arg, const char *name, const char *digest)
 {
-	const struct listing *l = arg;
-	char age[32], *platform, size[32], **v;
+	struct listing *l = arg;
+	char age[32], *platform, **row, size[32], **v;
 	struct stat st;
 	int fd;
 
@@ -94,11 +192,13 @@ print_image(void *arg, const char *name, const char *digest)
 	v = config_read(fd, "size");
 	if (fstatat(fd, "name", &st, 0) == -1)
 		st.st_mtime = l->now;
-	printf("%s\t%.*s\t%s\t%s\t%s\n", name, l->people ? 19 : DIGEST_MAX,
-	    digest, platform != NULL ? platform : "",
-	    size_text(l,
-		v != NULL && v[0] != NULL ? strtoull(v[0], NULL, 10) : 0, size),
-	    age_text(l, st.st_mtime, age));
+	size_text(
+	    l, v != NULL && v[0] != NULL ? strtoull(v[0], NULL, 10) : 0, size);
+	age_text(l, st.st_mtime, age);
+	row = add_row(l, (const char *[COLUMNS]){name, digest,
+			     platform != NULL ? platform : "", size, age});
+	cut_digest(l, row[0]);
+	cut_digest(l, row[1]);
 	free(platform);
 	free(v);
 	close(fd);
@@ -109,9 +209,10 @@ static int
 list_images(struct listing *l)
 {
 	if (l->people)
-		printf("NAME\tDIGEST\tPLATFORM\tSIZE\tAGE\n");
+		add_row(l, (const char *[COLUMNS]){
+			       "NAME", "DIGEST", "PLATFORM", "SIZE", "AGE"});
 	if (l->store != NULL)
-		store_names(l->store, print_image, l);
+		store_names(l->store, add_image, l);
 	return 0;
 }
 
@@ -146,33 +247,56 @@ is_held(const struct root *r)
 	return held;
 }
 
-static void
-print_root(const struct listing *l, const struct root *r)
+/* 0; 1 when the root has vanished meanwhile; -1 after a message. */
+static int
+measure(const struct root *r, unsigned long long *size)
 {
-	struct pids p = {{NULL, 0, 0}, 0};
-	char age[32], *image, size[32];
+	int e, rc = du_tree(r->fd, size);
 	struct stat st;
 
+	e = errno;
+	if (fstatat(r->parentfd, r->name, &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+	    errno == ENOENT)
+		return 1;
+	errno = e;
+	return rc == 0 ? 0 : msg_fail(-1, "%s: size", r->path);
+}
+
+static int
+add_root(struct listing *l, const struct root *r)
+{
+	struct pids p = {{NULL, 0, 0}, 0};
+	char age[32], *image, **row, size[32];
+	unsigned long long bytes;
+	struct stat st;
+	int rc;
+
+	if ((rc = measure(r, &bytes)) == 1)
+		return 0;
 	image = config_read1(r->fd, "image");
 	if (fstatat(r->fd, "image", &st, 0) == -1)
 		st.st_mtime = l->now;
 	sys_users_of(r->path, add_pid, &p);
-	printf("%s\t%s\t%s\t%s\t%s\t%s\n", r->path, image != NULL ? image : "",
-	    p.n > 0 || is_held(r) ? "used" : "idle",
-	    p.n > 0 ? p.text.data : "-", size_text(l, du_tree(r->fd), size),
-	    age_text(l, st.st_mtime, age));
+	size_text(l, bytes, size);
+	age_text(l, st.st_mtime, age);
+	row = add_row(
+	    l, (const char *[COLUMNS]){r->path, image != NULL ? image : "",
+		   p.n > 0 || is_held(r) ? "used" : "idle",
+		   p.n > 0 ? p.text.data : "-", size, age});
+	cut_digest(l, row[1]);
 	buf_free(&p.text);
 	free(image);
+	return rc == 0 ? 0 : ST_LOCAL;
 }
 
 static int
-list_directory(const struct listing *l, const char *dir)
+list_directory(struct listing *l, const char *dir)
 {
 	struct dirent **list;
 	const char *why;
 	struct root r;
 	char *path;
-	int i, n;
+	int i, n, rc = 0;
 
 	if ((n = scandir(dir, &list, NULL, alphasort)) == -1)
 		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "%s", dir);
@@ -180,25 +304,27 @@ list_directory(const struct listing *l, const char *dir)
 		path = fdio_fmt("%s/%s/root", dir, list[i]->d_name);
 		if (path != NULL && list[i]->d_name[0] != '.' &&
 		    root_open(path, &r, &why) == 0) {
-			print_root(l, &r);
+			if (add_root(l, &r) != 0)
+				rc = ST_LOCAL;
 			root_close(&r);
 		}
 		free(path);
 		free(list[i]);
 	}
 	free(list);
-	return 0;
+	return rc;
 }
 
 static int
-list_roots(const struct listing *l)
+list_roots(struct listing *l)
 {
 	const char *dir = getenv("CHR_ROOTS");
 	char *roots;
 	int rc = 0, rc1;
 
 	if (l->people)
-		printf("ROOT\tIMAGE\tSTATE\tPIDS\tSIZE\tAGE\n");
+		add_row(l, (const char *[COLUMNS]){"ROOT", "IMAGE", "STATE",
+			       "PIDS", "SIZE", "AGE"});
 	if (dir != NULL && *dir != '\0')
 		rc = list_directory(l, dir);
 	if (l->store == NULL)
@@ -235,6 +361,8 @@ main(int argc, char *argv[])
 	if (l.store == NULL && errno != ENOENT)
 		return ST_LOCAL;
 	rc = roots ? list_roots(&l) : list_images(&l);
+	print_rows(&l);
+	free_rows(&l);
 	if (fdio_flush_stdout() == -1)
 		rc = ST_LOCAL;
 	store_close(l.store);

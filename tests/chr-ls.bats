@@ -58,6 +58,103 @@ setup() {
 	[[ $output == *"$other"* ]]
 }
 
+sizes() {
+	[ "$(chr-ls -r | cut -f 5)" = "$(du -sB1 "${1%/root}" | cut -f 1)" ]
+}
+
+@test "a root's size is what du says: links once, all levels, few descriptors" {
+	pulled
+	root=$(chr-mkroot box)
+	sizes "$root"
+	[ "$(chr-ls -r | cut -f 5)" -lt 10000000 ]
+	python3 - "$root" <<-'EOT'
+		import os, sys
+		os.chdir(sys.argv[1])
+		for i in range(500):
+		    os.mkdir("d")
+		    with open("f", "w") as out:
+		        out.write("x" * 9000)
+		    os.link("f", "d/g")
+		    os.chdir("d")
+	EOT
+	sizes "$root"
+	run_ok sh -c 'ulimit -n 32; exec chr-ls -r'
+	mkdir "$root/mnt"
+	mount -t tmpfs chr-test "$root/mnt"
+	head -c 1000000 /dev/zero >"$root/mnt/f"
+	run_ok chr-ls -r
+	umount "$root/mnt"
+	[ "$(cut -f 5 <<<"$output")" -le "$(du -sB1 "${root%/root}" | cut -f 1)" ]
+	chr-rm "$root"
+}
+
+@test "a size that cannot be had: said once, status 1, the others are listed" {
+	need_faults
+	pulled
+	one=$(chr-mkroot box)
+	two=$(chr-mkroot box)
+	FAULT=du_open:2:EIO run_like 1 \
+	    "chr-ls: $CHR_STORE/roots/box.??????/root: size: Input/output error" \
+	    chr-ls -r
+	[ "${#lines[@]}" = 2 ]
+	[ "$(cut -f 1 <<<"$output")" = "$(printf '%s\n' "$one" "$two" | sort)" ]
+}
+
+@test "a root that vanishes meanwhile is left out" {
+	need strace
+	skip_if_sanitized
+	pulled
+	root=$(chr-mkroot box)
+	strace -qq -o trace -e trace=getdents64 -e inject=getdents64:delay_enter=300000:when=3+ \
+	    chr-ls -r >out 2>err 3>&- 4>&- &
+	pid=$!
+	wait_for test -s trace
+	chr-rm "$root"
+	wait "$pid"
+	[ ! -s out ] && [ ! -s err ]
+}
+
+# straight TEXT: each column of each line begins where its header does.
+straight() {
+	python3 - "$1" <<-'EOT'
+		import re, sys
+		lines = sys.argv[1].replace("\r", "").splitlines()
+		starts = [m.start() for m in re.finditer(r"\S+", lines[0])]
+		for line in lines:
+		    assert starts == [m.start() for m in re.finditer(r"\S+", line)], line
+	EOT
+}
+
+@test "on a terminal: a header, columns below it, digests cut" {
+	mkimage -n registry.example/a/rather/long-name:1 long.tar 'file f'
+	mkimage -n b/c:1 short.tar 'file g'
+	chr-pull -q ./long.tar ./short.tar >/dev/null
+	root=$(chr-mkroot b/c:1)
+	run_ok on_tty -- chr-ls -v
+	straight "$output"
+	[ "${#lines[@]}" = 5 ]
+	[[ ${lines[0]} =~ ^NAME\ +DIGEST\ +PLATFORM\ +SIZE\ +AGE ]]
+	[[ $output =~ docker.io/b/c@sha256:[0-9a-f]{12}\ +sha256:[0-9a-f]{12}\  ]]
+	[[ ! $output =~ [0-9a-f]{13} ]]
+	run_ok on_tty -- chr-ls -r
+	straight "$output"
+	[ "${#lines[@]}" = 2 ]
+	[[ ${lines[0]} =~ ^ROOT\ +IMAGE\ +STATE\ +PIDS\ +SIZE\ +AGE ]]
+	[[ ${lines[1]} =~ ^"$root  docker.io/b/c@sha256:"[0-9a-f]{12}\ \ idle\  ]]
+}
+
+@test "a path that would break the line, made by hand, is shown escaped" {
+	pulled
+	mkdir plain
+	root=$(chr-mkroot -d plain box)
+	mv plain a$'\t'b$'\n'c
+	CHR_ROOTS=$T/a$'\t'b$'\n'c run_ok chr-ls -r
+	[ "${#lines[@]}" = 1 ]
+	[ "$(cut -f 1 <<<"$output")" = "$T/a\\011b\\012c${root#"$T/plain"}" ]
+	CHR_ROOTS=$T/a$'\t'b$'\n'c run_ok on_tty -- chr-ls -r
+	[[ ${lines[1]} == "$T/a\\011b\\012c${root#"$T/plain"}  "* ]]
+}
+
 @test "standard output that fails" {
 	pulled
 	run_err 1 "chr-ls: standard output: No space left on device" \

@@ -3,10 +3,12 @@
 #define DU_H
 
 /*
- * The bytes that the files below a directory occupy, hardlinks counted as often
- * as they are met; follows no link, enters no mount.  What cannot be looked at
- * counts nothing.
+ * The bytes that a directory and all below it occupy, each file counted once
+ * however many names it has, into *sum.  Follows no link, enters no mount;
+ * two descriptors whatever the depth.  What vanishes meanwhile counts nothing.
+ * 0, or -1 and the first failure's errno, *sum being what could be looked at.
+ * Silent.
  */
-unsigned long long du_tree(int dirfd);
+int du_tree(int dirfd, unsigned long long *sum);
 
 #endif
