@@ -151,6 +151,7 @@ run_example() {
 	offline
 	mkimage -n reg.example/x x.tar 'file x'
 	"$CHR_BIN/chr-pull" -q ./x.tar >/dev/null
+	touch -d '40 days ago' "$CHR_STORE"/names/reg.example/x:latest/name
 	chr-pull app >/dev/null
 	for p in chr.7 chr-pull.1 chr-mkroot.1 chr-exec.1 chr-rm.1 chr-ls.1 \
 	    chrun.1; do
