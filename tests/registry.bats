@@ -26,6 +26,15 @@ layers() {
 	EOT
 }
 
+# The digest of its configuration.
+config() {
+	python3 - "$(cat digest)" <<-'EOT'
+		import json, sys
+		with open("img/blobs/sha256/" + sys.argv[1][7:]) as f:
+		    print(json.load(f)["config"]["digest"])
+	EOT
+}
+
 # add TEXT: stores it as a blob; $digest and $size say what it is.
 add() {
 	digest=$(printf %s "$1" | sha256sum)
@@ -642,6 +651,20 @@ $host: HTTP 503; trying again in 0.0 s*" \
 	manifest_as 'm["layers"].append(m["layers"][0])'
 	fake
 	run_like 6 "chr-pull: *" chr-pull "$host/a/b"
+}
+
+@test "a config too large is not fetched; a digest with two sizes" {
+	manifest_as 'm["config"]["size"] = 4194305'
+	fake
+	run_err 6 "chr-pull: $host/a/b:latest: config $(config) is larger than 4 MiB" \
+	    chr-pull "$host/a/b"
+	asked 'GET /v2/a/b/blobs/' 0
+	end_server "$server"
+	manifest_as 'm["config"]["size"] = 7; m["layers"].append(dict(m["layers"][0], size=7))'
+	fake
+	run_err 6 "chr-pull: $host/a/b:latest: malformed: $layer with two sizes" \
+	    chr-pull "$host/a/b"
+	asked 'GET /v2/a/b/blobs/' 0
 }
 
 @test "an encrypted layer" {

@@ -129,6 +129,29 @@ check_config(const char *what, const struct manifest *m)
 	    t[0] != '\0' ? t : "no media type");
 }
 
+/* A digest that is listed twice stands for one blob, of one size. */
+static int
+check_sizes(const char *what, const struct manifest *m)
+{
+	const struct descriptor *a, *b, *end = m->layers + m->nlayers;
+
+	if (m->config.size > MANIFEST_SIZE_MAX)
+		return msg_failx(ST_REFUSED,
+		    "%s: config %s is larger than 4 MiB", what,
+		    m->config.digest);
+	for (b = m->layers; b < end; b++) {
+		a = strcmp(b->digest, m->config.digest) == 0 ? &m->config
+							     : m->layers;
+		while (a != &m->config && strcmp(a->digest, b->digest) != 0)
+			a++;
+		if (a->size != b->size)
+			return msg_failx(ST_REFUSED,
+			    "%s: malformed: %s with two sizes", what,
+			    b->digest);
+	}
+	return 0;
+}
+
 static int
 parse_image(const char *what, const struct json *j, struct manifest *m)
 {
@@ -159,7 +182,7 @@ parse_image(const char *what, const struct json *j, struct manifest *m)
 		    (rc = check_layer(what, &m->layers[i])) != 0)
 			return rc;
 	}
-	return 0;
+	return check_sizes(what, m);
 }
 
 static int

@@ -13,12 +13,16 @@
 #include "msg.h"
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HEX63 "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define D(type)                                                  \
 	"{\"mediaType\":\"" type "\",\"digest\":\"sha256:" HEX64 \
 	"\",\"size\":7}"
 #define OCI "application/vnd.oci.image."
 #define DOCKER "application/vnd.docker."
 #define CONFIG "\"config\":" D(OCI "config.v1+json")
+#define CONFIG_OF(size)                                                   \
+	"\"config\":{\"mediaType\":\"" OCI "config.v1+json\",\"digest\":" \
+	"\"sha256:a" HEX63 "\",\"size\":" size "}"
 #define LAYERS "\"layers\":[" D(OCI "layer.v1.tar+gzip") "]"
 
 static int
@@ -102,6 +106,17 @@ refused(void **state)
 		NULL},
 	    {"{\"schemaVersion\":2,\"schemaVersion\":2," CONFIG "," LAYERS "}",
 		NULL},
+	    {"{\"schemaVersion\":2,\"config\":{\"mediaType\":\"" OCI
+	     "config.v1+json\",\"digest\":\"sha256:" HEX64
+	     "\",\"size\":8}," LAYERS "}",
+		NULL},
+	    {"{\"schemaVersion\":2," CONFIG_OF("4194305") ",\"layers\":[]}",
+		NULL},
+	    {"{\"schemaVersion\":2," CONFIG_OF("7") ",\"layers\":[" D(
+		 OCI "layer.v1.tar") ",{\"mediaType\":\"" OCI
+				     "layer.v1.tar\",\"digest\":\"sha256:" HEX64
+				     "\",\"size\":9}]}",
+		NULL},
 	};
 	struct manifest *m;
 	size_t i;
@@ -148,6 +163,23 @@ choice(void **state)
 	platform_set(&p, "linux", "s390x", "");
 	assert_null(manifest_choose(m, &p));
 	assert_int_equal(manifest_no_platform("x", m, &p), ST_NOTFOUND);
+	manifest_free(m);
+}
+
+static void
+sizes(void **state)
+{
+	struct manifest *m;
+
+	(void)state;
+	assert_int_equal(
+	    parse("{\"schemaVersion\":2," CONFIG_OF(
+		      "4194304") ","
+				 "\"layers\":[" D(OCI "layer.v1.tar") "," D(
+				     OCI "layer.v1.tar+gzip") "]}",
+		NULL, &m),
+	    0);
+	assert_int_equal(m->nlayers, 2);
 	manifest_free(m);
 }
 
@@ -217,6 +249,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(image_kinds),
 	    cmocka_unit_test(refused),
+	    cmocka_unit_test(sizes),
 	    cmocka_unit_test(choice),
 	    cmocka_unit_test(configs),
 	    cmocka_unit_test(bad_configs),
