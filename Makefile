@@ -74,7 +74,7 @@ LIB = apply.o auth.o blob.o certs.o challenge.o clone.o command.o config.o \
 	sys-walk.o unpack.o wire.o $(LIB_$(SYS))
 
 UNIT = test_auth test_challenge test_config test_explain test_manifest \
-	test_msg test_passwd test_platform test_ref
+	test_msg test_own test_passwd test_platform test_ref
 FUZZ = fuzz_auth fuzz_challenge fuzz_layer fuzz_manifest fuzz_passwd fuzz_ref
 
 PROGRAMS = $(BIN)/chr-pull $(BIN)/chr-mkroot $(BIN)/chr-exec $(BIN)/chr-rm \

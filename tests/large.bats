@@ -67,6 +67,14 @@ in_memory() {
 	[ "$(wc -l <ours)" = 178600 ]
 }
 
+@test "400,000 files of a layer that is not the first" {
+	large upper
+	in_memory 32768
+	[ "$(find "$root" | wc -l)" = 400801 ]
+	[ ! -e "$root/d0/gone" ]
+	[ ! -e "$root/d799/gone" ]
+}
+
 @test "4 GiB of zeros" {
 	large zeros
 	in_memory 32768

@@ -8,6 +8,8 @@ busybox  a root of busybox, one layer
 layers   127 layers, each with a file of its own and a change to the one before
 files    200,000 files in 2,000 directories; a second layer that makes every
          tenth directory opaque and whites out a file in the others
+upper    400,000 files in 800 directories of the second layer, which ends with
+         an opaque marker in each
 zeros    4 GiB of zeros, compressed
 """
 import gzip
@@ -119,6 +121,16 @@ def files():
     return [squash(below + END), squash(above + END)]
 
 
+def upper():
+    above = b"".join(
+        directory(f"d{d}/") + file(f"d{d}/f") +
+        b"".join(hardlink(f"d{d}/f{n}", f"d{d}/f") for n in range(499))
+        for d in range(800))
+    marks = b"".join(file(f"d{d}/.wh..wh..opq") for d in range(800))
+    return [squash(brief("d0/ d0/gone d799/ d799/gone") + END),
+            squash(above + marks + END)]
+
+
 def zeros():
     size, chunk = 4 << 30, bytes(64 << 20)
     head = header("zeros", size=size)
@@ -135,7 +147,8 @@ def zeros():
 def main():
     kind, out = sys.argv[1:]
     write_image(out, {"debian": debian, "busybox": busybox, "layers": layers,
-                      "files": files, "zeros": zeros}[kind](),
+                      "files": files, "upper": upper,
+                      "zeros": zeros}[kind](),
                 kind="layer.v1.tar+gzip")
     with open(out + "/index.json", encoding="ascii") as f:
         index = json.load(f)
