@@ -343,3 +343,100 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	[ "$status" = 0 ]
 	[ "$(cat "$CHR_STORE/images/"*/root/f)" = x ]
 }
+
+# archive PYTHON: img.tar of what it adds: add(path, data) a file, entry(path,
+# type, link) anything, image(layer paths, tags) manifest.json and c.json for
+# the layer in `layer', whose digest is `d'.
+archive() {
+	python3 - "$1" <<-'EOT'
+		import hashlib, io, json, sys, tarfile
+		b = io.BytesIO(); l = tarfile.open(fileobj=b, mode="w")
+		i = tarfile.TarInfo("f"); i.size = 2
+		l.addfile(i, io.BytesIO(b"x\n")); l.close()
+		layer = b.getvalue(); d = "sha256:" + hashlib.sha256(layer).hexdigest()
+		t = tarfile.open("img.tar", "w", format=tarfile.PAX_FORMAT)
+		def add(path, data=b""):
+		    i = tarfile.TarInfo(path); i.size = len(data)
+		    t.addfile(i, io.BytesIO(data))
+		def entry(path, kind, link=""):
+		    i = tarfile.TarInfo(path); i.type = kind; i.linkname = link
+		    t.addfile(i)
+		def image(layers, tags=["a/b:1"]):
+		    add("c.json", json.dumps({"os": "linux", "architecture": "amd64",
+		        "rootfs": {"type": "layers",
+		        "diff_ids": [d] * len(layers)}}).encode())
+		    add("manifest.json", json.dumps([{"Config": "c.json",
+		        "RepoTags": tags, "Layers": layers}]).encode())
+		exec(sys.argv[1])
+		t.close()
+	EOT
+}
+
+@test "-n of a stream needs no store" {
+	mkimage -n a/b img.tar "$small"
+	pull ./img.tar
+	first=$pinned
+	rm -rf "$CHR_STORE"
+	run_ok bash -c 'cat img.tar | chr-pull -n -'
+	[ "$output" = "$first" ]
+	mkimage -f rootfs tree.tar "$small"
+	run_ok bash -c 'cat tree.tar | chr-pull -n -t web -'
+	[ ! -e "$CHR_STORE" ]
+	TMPDIR=$T/gone run_like 1 "chr-pull: $T/gone/chr-pull.*: No such file or directory" \
+	    bash -c 'cat img.tar | chr-pull -n -'
+}
+
+@test "too many members, too long names" {
+	archive '
+for i in range(10000): add("blobs/%d" % i)
+add("one/layer.tar", layer)
+image(["one/layer.tar"])'
+	run_err 6 "chr-pull: ./img.tar: more members than image archives have: over 10000" \
+	    chr-pull ./img.tar
+	archive '
+for i in range(500): add("blobs/" + "x" * 100000)
+add("one/layer.tar", layer)
+image(["one/layer.tar"])'
+	gzip -1 img.tar
+	run_ok "$FIXTURES/peak" peak chr-pull -n ./img.tar.gz
+	[ "$(cat peak)" -lt 32768 ]
+	archive '
+for i in range(1100): add("blobs/" + "x" * 4000)
+image([])'
+	run_err 6 "chr-pull: ./img.tar: more members than image archives have: over 4 MiB of names" \
+	    chr-pull ./img.tar
+}
+
+@test "entries that have a member's name and are none" {
+	archive '
+entry("one/layer.tar/", tarfile.DIRTYPE)
+add("../one/layer.tar", b"other")
+add("one/layer.tar", layer)
+image(["one/layer.tar"])'
+	pull ./img.tar
+	[ "$(cat "$(tree "$pinned")/f")" = x ]
+}
+
+@test "an OCI tar with a sha512 layer, whole and damaged" {
+	local add='
+def blob(data, kind, alg="sha256"):
+    name = hashlib.new(alg, data).hexdigest()
+    add("blobs/%s/%s" % (alg, name), bad if bad and alg == "sha512" else data)
+    return {"digest": alg + ":" + name, "size": len(data),
+        "mediaType": "application/vnd.oci.image." + kind}
+config = blob(json.dumps({"os": "linux", "architecture": "amd64", "rootfs":
+    {"type": "layers", "diff_ids": [d, d]}}).encode(), "config.v1+json")
+m = blob(json.dumps({"schemaVersion": 2, "config": config, "layers":
+    [blob(layer, "layer.v1.tar", "sha512"), blob(layer, "layer.v1.tar")]
+    }).encode(), "manifest.v1+json")
+m["annotations"] = {"org.opencontainers.image.ref.name": "a/b:1"}
+add("oci-layout", b"{\"imageLayoutVersion\":\"1.0.0\"}")
+add("index.json", json.dumps({"schemaVersion": 2, "manifests": [m]}).encode())'
+	archive "bad = b''$add"
+	pull ./img.tar
+	[ "$(cat "$(tree "$pinned")/f")" = x ]
+	rm -rf "$CHR_STORE"
+	archive "bad = layer[:-1] + b'!'$add"
+	run_like 6 "chr-pull: sha512:*: content has the digest sha512:*" \
+	    chr-pull ./img.tar
+}

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,12 @@
 #define CHUNK (1 << 16)
 #define SMALL (64 << 10)       /* members kept in memory ... */
 #define SMALL_TOTAL (4U << 20) /* ... up to this together */
+/* An image has some hundred; a tree's files that look like them are few. */
 #define MEMBERS_MAX 10000
+#define NAMES_TOTAL (4U << 20)
 
 struct member {
+	uint64_t ordinal; /* of its entry in the tar */
 	char *path;
 	char *link; /* of a symlink or hardlink; then there is no digest */
 	char *data; /* of a small one, or NULL */
@@ -37,7 +41,8 @@ struct members {
 	char diffid[DIGEST_MAX];
 	struct member *v;
 	size_t n, cap;
-	size_t cached;
+	size_t cached; /* bytes of data ... */
+	size_t names;  /* ... and of names that are kept */
 };
 
 /* Whether a path is one that image archives have; else it is a tree's. */
@@ -48,6 +53,8 @@ is_known(const char *path)
 	    ".tar.zst", "/json", "oci-layout", "repositories"};
 	size_t i, len = strlen(path), n;
 
+	if (len >= PATH_MAX)
+		return 0;
 	if (strncmp(path, "blobs/", 6) == 0 || strncmp(path, "sha256:", 7) == 0)
 		return 1;
 	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
@@ -58,25 +65,40 @@ is_known(const char *path)
 	return 0;
 }
 
-static struct member *
-add_member(struct members *m, const char *path)
+static int
+no_memory(const struct members *m)
+{
+	errno = ENOMEM;
+	return msg_fail(ST_LOCAL, "%s", m->path);
+}
+
+/* A member, not filled in yet; its link is taken over.  0 or status. */
+static int
+add_member(struct members *m, const char *path, char *link)
 {
 	struct member *v;
 	size_t cap;
 
+	m->names += strlen(path) + (link != NULL ? strlen(link) : 0);
+	if (m->n == MEMBERS_MAX || m->names > NAMES_TOTAL)
+		return msg_failx(ST_REFUSED,
+		    "%s: more members than image archives have: over %s",
+		    m->path, m->n == MEMBERS_MAX ? "10000" : "4 MiB of names");
+
 	if (m->n == m->cap) {
 		cap = m->cap > 0 ? m->cap * 2 : 64;
 		if ((v = realloc(m->v, cap * sizeof(*v))) == NULL)
-			return NULL;
+			return no_memory(m);
 		m->v = v;
 		m->cap = cap;
 	}
 	v = &m->v[m->n];
 	memset(v, 0, sizeof(*v));
 	if ((v->path = strdup(path)) == NULL)
-		return NULL;
+		return no_memory(m);
+	v->link = link;
 	m->n++;
-	return v;
+	return 0;
 }
 
 /* Reads the data of the current entry: hashed, and kept where it is small. */
@@ -119,35 +141,45 @@ out:
 	return rc;
 }
 
-static int
-scan_entry(struct members *m, struct layer *l, const struct layer_entry *e)
+/* Where a link leads, as a path of the archive, malloced. */
+static char *
+link_path(const char *path, const struct layer_entry *e)
 {
-	struct member *v;
-	char *path;
+	const char *slash = strrchr(path, '/');
+	char *link;
+
+	if (e->type == LAYER_HARDLINK || slash == NULL)
+		link = strdup(e->link);
+	else
+		link = fdio_fmt("%.*s/%s", (int)(slash - path), path, e->link);
+	if (link != NULL)
+		path_clean(link, 1);
+	return link;
+}
+
+static int
+scan_entry(struct members *m, struct layer *l, const struct layer_entry *e,
+    uint64_t ordinal)
+{
+	char *link = NULL, *path;
 	int rc = 0;
 
 	if (e->type != LAYER_FILE && e->type != LAYER_SYMLINK &&
 	    e->type != LAYER_HARDLINK)
 		return 0;
 	if ((path = strdup(e->path)) == NULL)
-		return msg_fail(ST_LOCAL, "%s", m->path);
-	if (path_clean(path, 0) == -1 || path[0] == '\0' || !is_known(path) ||
-	    m->n >= MEMBERS_MAX)
+		return no_memory(m);
+	if (path_clean(path, 0) == -1 || !is_known(path))
 		goto out;
-	if ((v = add_member(m, path)) == NULL)
-		rc = msg_fail(ST_LOCAL, "%s", m->path);
-	else if (e->type == LAYER_FILE)
-		rc = read_member(m, l, v, (size_t)e->size);
+	if (e->type != LAYER_FILE && (link = link_path(path, e)) == NULL)
+		rc = no_memory(m);
+	else if ((rc = add_member(m, path, link)) != 0)
+		free(link);
 	else {
-		if (e->type == LAYER_HARDLINK || strrchr(path, '/') == NULL)
-			v->link = strdup(e->link);
-		else
-			v->link = fdio_fmt("%.*s/%s",
-			    (int)(strrchr(path, '/') - path), path, e->link);
-		if (v->link == NULL)
-			rc = msg_fail(ST_LOCAL, "%s", m->path);
-		else
-			path_clean(v->link, 1);
+		m->v[m->n - 1].ordinal = ordinal;
+		if (link == NULL)
+			rc = read_member(
+			    m, l, &m->v[m->n - 1], (size_t)e->size);
 	}
 out:
 	free(path);
@@ -160,14 +192,15 @@ scan(struct members *m)
 {
 	struct layer_entry e;
 	struct layer *l;
+	uint64_t n;
 	int rc;
 
 	if (lseek(m->fd, 0, SEEK_SET) == -1)
 		return msg_fail(ST_LOCAL, "%s", m->path);
 	if ((l = layer_open(m->fd, m->path)) == NULL)
 		return ST_LOCAL;
-	while ((rc = layer_next(l, &e)) == 1)
-		if ((rc = scan_entry(m, l, &e)) != 0)
+	for (n = 0; (rc = layer_next(l, &e)) == 1; n++)
+		if ((rc = scan_entry(m, l, &e, n)) != 0)
 			goto out;
 	if (rc == -1)
 		rc = layer_status(l);
@@ -189,35 +222,66 @@ over_limit(const struct members *m)
 	    m->path, (unsigned long long)m->opts.bytes_max);
 }
 
-/* Keeps a stream in the store, to be read more than once. */
+/* A file without a name, for who has no store. */
+static int
+temporary(struct members *m)
+{
+	const char *dir = getenv("TMPDIR");
+	char *path;
+
+	if (dir == NULL || *dir == '\0')
+		dir = "/tmp";
+	if ((path = fdio_fmt("%s/chr-pull.XXXXXX", dir)) == NULL)
+		return no_memory(m);
+	if ((m->fd = mkostemp(path, O_CLOEXEC)) == -1 || unlink(path) == -1) {
+		msg_warn("%s", path);
+		free(path);
+		return ST_LOCAL;
+	}
+	free(path);
+	return 0;
+}
+
+static int
+keep(struct members *m, const char *data, size_t len)
+{
+	if (m->spool != NULL)
+		return blob_write(m->spool, data, len);
+	if (fdio_write(m->fd, data, len) == -1)
+		return msg_fail(ST_LOCAL, "%s: temporary file", m->path);
+	return 0;
+}
+
+/* Keeps a stream, to be read more than once. */
 static int
 spool(struct members *m, struct store *st, int fd)
 {
-	uint64_t max = m->opts.bytes_max;
+	uint64_t size = 0;
 	char *data;
 	ssize_t n;
 	int rc;
 
-	if (st == NULL)
-		return msg_failx(ST_USAGE,
-		    "%s: a stream is kept in the store: not with -n", m->path);
-	if ((rc = blob_spool(st, &m->spool)) != 0)
+	m->fd = -1;
+	rc = st != NULL ? blob_spool(st, &m->spool) : temporary(m);
+	if (rc != 0)
 		return rc;
+	if (m->spool != NULL)
+		m->fd = blob_fd(m->spool);
 	if ((data = malloc(CHUNK)) == NULL)
-		return msg_fail(ST_LOCAL, "%s", m->path);
+		return no_memory(m);
 	while ((n = fdio_read(fd, data, CHUNK)) > 0) {
-		rc = (uint64_t)n > max - blob_offset(m->spool)
+		rc = (uint64_t)n > m->opts.bytes_max - size
 			 ? over_limit(m)
-			 : blob_write(m->spool, data, (size_t)n);
+			 : keep(m, data, (size_t)n);
 		if (rc != 0)
 			break;
+		size += (uint64_t)n;
 	}
 	if (n == -1)
 		rc = msg_fail(ST_LOCAL, "%s", m->path);
-	else if (rc == 0 && blob_offset(m->spool) == 0)
+	else if (rc == 0 && size == 0)
 		rc = msg_failx(ST_REFUSED, "%s: empty", m->path);
 	free(data);
-	m->fd = blob_fd(m->spool);
 	return rc;
 }
 
@@ -300,6 +364,34 @@ members_is_dir(const struct members *m)
 	return m->is_dir;
 }
 
+/* A blob of a layout, or a layer of docker save. */
+static int
+is_of_image(const char *path)
+{
+	const char *end = strrchr(path, '/');
+	char digest[DIGEST_MAX];
+	int n;
+
+	if (end != NULL && strcmp(end, "/layer.tar") == 0)
+		return 1;
+	if (end == NULL || strncmp(path, "blobs/", 6) != 0 || end == path + 5)
+		return 0;
+	n = snprintf(digest, sizeof(digest), "%.*s:%s", (int)(end - path - 6),
+	    path + 6, end + 1);
+	return n > 0 && (size_t)n < sizeof(digest) && ref_digest_ok(digest);
+}
+
+int
+members_of_image(const struct members *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (is_of_image(m->v[i].path))
+			return 1;
+	return m->is_dir;
+}
+
 /* The last one of a name counts; links are followed a few times. */
 static struct member *
 find(struct members *m, const char *path)
@@ -319,17 +411,6 @@ find(struct members *m, const char *path)
 	return NULL;
 }
 
-static struct member *
-find_digest(struct members *m, const char *digest)
-{
-	size_t i;
-
-	for (i = 0; i < m->n; i++)
-		if (strcmp(m->v[i].desc.digest, digest) == 0)
-			return &m->v[i];
-	return NULL;
-}
-
 static int
 blob_path(const char *digest, char *path, size_t size)
 {
@@ -340,6 +421,26 @@ blob_path(const char *digest, char *path, size_t size)
 	n = snprintf(path, size, "blobs/%.*s/%s", (int)strcspn(digest, ":"),
 	    digest, ref_digest_hex(digest));
 	return n > 0 && (size_t)n < size ? 0 : -1;
+}
+
+/*
+ * By its bytes; or, since only sha256 of them is known, where a layout has it:
+ * whether the bytes have that digest is for the reader to see.
+ */
+static struct member *
+find_digest(struct members *m, const char *digest)
+{
+	struct member *v;
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (strcmp(m->v[i].desc.digest, digest) == 0)
+			return &m->v[i];
+	if (blob_path(digest, path, sizeof(path)) == -1 ||
+	    (v = find(m, path)) == NULL || v->desc.digest[0] == '\0')
+		return NULL;
+	return v;
 }
 
 static int
@@ -358,6 +459,7 @@ struct extract {
 	struct store *store;
 	struct buf *memory; /* or, when NULL, into the store */
 	const struct descriptor *want;
+	struct member **from; /* NULL: there already */
 	size_t n;
 	int (*done)(void *, size_t);
 	void *arg;
@@ -408,61 +510,78 @@ tell(struct extract *x, const char *digest)
 	int rc = 0;
 
 	for (i = 0; rc == 0 && i < x->n; i++)
-		if (x->done != NULL && strcmp(x->want[i].digest, digest) == 0)
-			rc = x->done(x->arg, i);
+		if (strcmp(x->want[i].digest, digest) == 0) {
+			x->from[i] = NULL;
+			if (x->done != NULL)
+				rc = x->done(x->arg, i);
+		}
 	return rc;
 }
 
-static int
-is_wanted(const struct extract *x, const struct member *v)
+static size_t
+left(const struct extract *x)
 {
-	size_t i;
+	size_t i, n = 0;
 
-	for (i = 0; v != NULL && i < x->n; i++)
-		if (strcmp(x->want[i].digest, v->desc.digest) == 0)
-			return 1;
-	return 0;
+	for (i = 0; i < x->n; i++)
+		n += x->from[i] != NULL;
+	return n;
 }
 
-/* Reads the tar once more and takes out what is wanted. */
+/* Takes what is wanted of the current entry, which is this member. */
 static int
-extract_tar(struct extract *x)
+take(struct extract *x, struct layer *l, const struct member *v)
+{
+	size_t i;
+	int rc;
+
+	for (i = 0; i < x->n && x->from[i] != v; i++)
+		;
+	if (i == x->n)
+		return 0;
+	if ((rc = copy_member(x, l, &x->want[i])) != 0)
+		return rc;
+	return tell(x, x->want[i].digest);
+}
+
+/* Reads the tar once more, up to the last member. */
+static int
+extract_once(struct extract *x)
 {
 	struct members *m = x->m;
 	struct layer_entry e;
-	struct member *v;
 	struct layer *l;
+	uint64_t n;
 	size_t at = 0;
-	char *path;
 	int rc = 0;
 
 	if (lseek(m->fd, 0, SEEK_SET) == -1)
 		return msg_fail(ST_LOCAL, "%s", m->path);
 	if ((l = layer_open(m->fd, m->path)) == NULL)
 		return ST_LOCAL;
-	while (at < m->n && (rc = layer_next(l, &e)) == 1) {
-		if ((path = strdup(e.path)) == NULL) {
-			rc = msg_fail(ST_LOCAL, "%s", m->path);
-			break;
-		}
-		path_clean(path, 1);
-		v = &m->v[at];
-		at += strcmp(path, v->path) == 0;
-		if (strcmp(path, v->path) != 0 || v->link != NULL ||
-		    find_digest(m, v->desc.digest) != v || !is_wanted(x, v))
-			v = NULL;
-		free(path);
-		if (v == NULL)
-			continue;
-		if ((rc = copy_member(x, l, &v->desc)) != 0 ||
-		    (rc = tell(x, v->desc.digest)) != 0)
-			break;
+	for (n = 0; rc == 0 && at < m->n; n++) {
+		if (layer_next(l, &e) != 1)
+			rc = layer_status(l) != 0
+				 ? layer_status(l)
+				 : msg_failx(ST_REFUSED,
+				       "%s: changed while it was read",
+				       m->path);
+		else if (m->v[at].ordinal == n)
+			rc = take(x, l, &m->v[at++]);
 	}
-	if (at == m->n && rc == 1)
-		rc = 0;
-	else if (rc == -1)
-		rc = layer_status(l);
 	layer_close(l);
+	return rc;
+}
+
+/* Twice where one member is wanted by two kinds of digest. */
+static int
+extract_tar(struct extract *x)
+{
+	int rc;
+
+	do
+		rc = extract_once(x);
+	while (rc == 0 && left(x) > 0);
 	return rc;
 }
 
@@ -559,40 +678,49 @@ is_there(const struct members *m, struct store *st, const struct descriptor *d)
 	return have;
 }
 
+/* One blob that need not be looked for in the tar; or where it is there. */
+static int
+find_blob(struct members *m, struct store *st, const struct descriptor *d,
+    struct member **from)
+{
+	*from = NULL;
+	if (is_there(m, st, d))
+		return 0;
+	if (m->is_dir || is_whole_archive(m, d->digest))
+		return copy_blob(m, st, d);
+	if ((*from = find_digest(m, d->digest)) == NULL)
+		return msg_failx(ST_REFUSED, "%s: %s: not in the archive",
+		    m->path, d->digest);
+	return 0;
+}
+
 int
 members_blobs(struct members *m, struct store *st,
     const struct descriptor *want, size_t n, int (*done)(void *, size_t),
     void *arg)
 {
-	struct extract x = {m, st, NULL, want, n, done, arg};
+	struct extract x = {m, st, NULL, want, NULL, n, done, arg};
 	size_t i;
-	int left = 0, rc = 0;
+	int rc = 0;
 
-	for (i = 0; i < n && rc == 0; i++) {
-		if (is_repeated(want, i))
-			continue;
-		if (is_there(m, st, &want[i]))
-			rc = 0;
-		else if (m->is_dir || is_whole_archive(m, want[i].digest))
-			rc = copy_blob(m, st, &want[i]);
-		else if (find_digest(m, want[i].digest) == NULL)
-			rc = msg_failx(ST_REFUSED, "%s: %s: not in the archive",
-			    m->path, want[i].digest);
-		else {
-			left = 1;
-			continue;
-		}
-		if (rc == 0)
+	if ((x.from = calloc(n + 1, sizeof(struct member *))) == NULL)
+		return no_memory(m);
+	for (i = 0; i < n && rc == 0; i++)
+		if (!is_repeated(want, i) &&
+		    (rc = find_blob(m, st, &want[i], &x.from[i])) == 0 &&
+		    x.from[i] == NULL)
 			rc = tell(&x, want[i].digest);
-	}
-	return rc == 0 && left ? extract_tar(&x) : rc;
+	if (rc == 0 && left(&x) > 0)
+		rc = extract_tar(&x);
+	free(x.from);
+	return rc;
 }
 
 int
 members_load(struct members *m, const char *path, struct buf *b)
 {
-	struct extract x = {.m = m, .memory = b, .n = 1};
 	struct member *v;
+	struct extract x = {.m = m, .memory = b, .n = 1, .from = &v};
 
 	if (m->is_dir)
 		return load_file(m, path, b);
@@ -600,7 +728,7 @@ members_load(struct members *m, const char *path, struct buf *b)
 		return ST_NOTFOUND;
 	if (v->data != NULL) {
 		if (buf_add(b, v->data, (size_t)v->desc.size) == -1)
-			return msg_fail(ST_LOCAL, "%s", m->path);
+			return no_memory(m);
 		return 0;
 	}
 	if (v->desc.size > MANIFEST_SIZE_MAX)

@@ -12,7 +12,8 @@
 /*
  * The files of an archive: a tar (plain or compressed, a file or a stream) or
  * a directory, found by path or by digest.  A stream is kept in the store
- * while it is open, since what describes it may come last.
+ * while it is open, since what describes it may come last; without a store, in
+ * a file without a name in $TMPDIR.
  */
 struct members;
 
@@ -21,14 +22,13 @@ struct members_opts {
 	int verbose;	    /* -v lines by msg_say */
 };
 
-/*
- * NULL after a message, with the status in *status.  The store may be NULL:
- * then a stream is ST_USAGE.
- */
+/* NULL after a message, with the status in *status.  The store may be NULL. */
 struct members *members_open(
     struct store *, const char *path, const struct members_opts *, int *status);
 void members_close(struct members *);
 int members_is_dir(const struct members *);
+/* Whether it has what only archives of images have; of a directory: yes. */
+int members_of_image(const struct members *);
 
 /*
  * Appends the member's bytes.  0; ST_NOTFOUND (silent) when there is none; or
