@@ -45,18 +45,34 @@ usage(void)
 	exit(ST_USAGE);
 }
 
-/* The product: a line, or the failure to print it. */
+/* Adds a line to the product. */
 static int
-print_name(const struct ref *r, const char *digest)
+add_name(struct buf *product, const struct ref *r, const char *digest)
 {
-	char *name = ref_repository(r);
+	char *name = ref_repository(r), *line = NULL;
 	int rc = 0;
 
-	if (name == NULL || printf("%s@%s\n", name, digest) < 0 ||
-	    fdio_flush_stdout() == -1)
-		rc = ST_LOCAL;
+	if (name != NULL)
+		line = fdio_fmt("%s@%s\n", name, digest);
+	if (line == NULL || buf_addstr(product, line) == -1)
+		rc = msg_fail(ST_LOCAL, "%s", digest);
+	free(line);
 	free(name);
 	return rc;
+}
+
+/* Prints the product of a source, when the store has an index of it. */
+static int
+print_names(const struct options *o, const struct buf *product)
+{
+	int rc;
+
+	if (o->store != NULL && (rc = store_index(o->store)) != 0)
+		return rc;
+	if (product->len > 0 &&
+	    (fputs(product->data, stdout) == EOF || fdio_flush_stdout() == -1))
+		return ST_LOCAL;
+	return 0;
 }
 
 static int
@@ -96,14 +112,14 @@ archive_lookup(void *arg, const char *digest)
 
 /*
  * An image whose manifest the operand names by digest, and that the store has,
- * needs no network: its directory, or -1.
+ * needs no network: its directory, which nobody may remove meanwhile, or -1.
  */
 static int
 open_stored(const struct options *o, const struct ref *r)
 {
 	if (r->digest[0] == '\0' || o->verify || o->store == NULL)
 		return -1;
-	return store_image_open(o->store, r->digest);
+	return image_hold(o->store, r->digest);
 }
 
 static int
@@ -150,7 +166,8 @@ fetch_reference(const struct options *o, const struct ref *r,
 }
 
 static int
-pull_reference(const struct options *o, const char *operand)
+pull_reference(
+    const struct options *o, const char *operand, struct buf *product)
 {
 	char digest[DIGEST_MAX];
 	struct ref named, r;
@@ -170,17 +187,28 @@ pull_reference(const struct options *o, const char *operand)
 	} else
 		rc = fetch_reference(o, &r, &named, digest);
 	if (rc == 0)
-		rc = print_name(&named, digest);
+		rc = add_name(product, &named, digest);
 	if (o->name != NULL)
 		ref_free(&named);
 	ref_free(&r);
 	return rc;
 }
 
+/* A name that an archive gives is the archive's fault. */
+static int
+parse_own(const char *operand, const char *own, struct ref *r)
+{
+	const char *why;
+
+	if ((why = ref_read(own, r)) == NULL)
+		return 0;
+	return msg_failx(ST_REFUSED, "%s: bad name: %s: %s", operand, own, why);
+}
+
 /* One image of an archive, by its own name or by -t. */
 static int
-pull_archived(
-    const struct options *o, const char *operand, struct imagefile *a, size_t i)
+pull_archived(const struct options *o, const char *operand, struct imagefile *a,
+    size_t i, struct buf *product)
 {
 	struct pull_source source = {
 	    archive_get, archive_fetch, archive_lookup, a};
@@ -195,7 +223,7 @@ pull_archived(
 	if (own == NULL)
 		return msg_failx(ST_USAGE,
 		    "%s: the image has no name: give it one with -t", operand);
-	if ((rc = ref_parse(own, &r)) != 0)
+	if ((rc = parse_own(operand, own, &r)) != 0)
 		return rc;
 	if ((name = ref_name(&r)) == NULL) {
 		ref_free(&r);
@@ -208,7 +236,7 @@ pull_archived(
 	else
 		rc = pull_image(&p, &source, digest);
 	if (rc == 0)
-		rc = print_name(&r, digest);
+		rc = add_name(product, &r, digest);
 	ref_free(&r);
 	free(name);
 	return rc;
@@ -231,7 +259,7 @@ check_name(
 }
 
 static int
-pull_archive(const struct options *o, const char *operand)
+pull_archive(const struct options *o, const char *operand, struct buf *product)
 {
 	const struct members_opts opts = {o->limits.bytes, o->verbose};
 	struct imagefile *a;
@@ -244,7 +272,8 @@ pull_archive(const struct options *o, const char *operand)
 	status = check_name(o, operand, a);
 	n = status == 0 ? imagefile_count(a) : 0;
 	for (i = 0; i < n; i++)
-		if ((rc = pull_archived(o, operand, a, i)) != 0 && status == 0)
+		if ((rc = pull_archived(o, operand, a, i, product)) != 0 &&
+		    status == 0)
 			status = rc;
 	imagefile_close(a);
 	return status;
@@ -271,6 +300,19 @@ parse_name(const char *s)
 	}
 	ref_free(&r);
 	return s;
+}
+
+static int
+pull(const struct options *o, const char *source)
+{
+	struct buf product = {0};
+	int rc, rc1;
+
+	rc = is_file(source) ? pull_archive(o, source, &product)
+			     : pull_reference(o, source, &product);
+	rc1 = print_names(o, &product);
+	buf_free(&product);
+	return rc != 0 ? rc : rc1;
 }
 
 static int
@@ -372,8 +414,7 @@ main(int argc, char **argv)
 			return ST_LOCAL;
 	}
 	for (argv += optind; *argv != NULL; argv++) {
-		rc = is_file(*argv) ? pull_archive(&o, *argv)
-				    : pull_reference(&o, *argv);
+		rc = pull(&o, *argv);
 		if (rc != 0 && status == 0)
 			status = rc;
 	}

@@ -185,14 +185,6 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	[ ! -e "$CHR_STORE" ]
 }
 
-@test "-n has nowhere to keep a stream" {
-	mkimage -n a/b:1 img.tar "$small"
-	run_err 2 "chr-pull: standard input: a stream is kept in the store: not with -n" \
-	    chr-pull -n - < <(cat img.tar)
-	run_ok chr-pull -n - <img.tar
-	[ ! -e "$CHR_STORE" ]
-}
-
 @test "skopeo and umoci read the store; what they write is a source" {
 	need skopeo umoci
 	digest=$(mkimage -f oci -n reg.example/a/b:1 layout "$small")
@@ -381,6 +373,7 @@ archive() {
 	[ "$output" = "$first" ]
 	mkimage -f rootfs tree.tar "$small"
 	run_ok bash -c 'cat tree.tar | chr-pull -n -t web -'
+	run_ok chr-pull -n - <img.tar
 	[ ! -e "$CHR_STORE" ]
 	TMPDIR=$T/gone run_like 1 "chr-pull: $T/gone/chr-pull.*: No such file or directory" \
 	    bash -c 'cat img.tar | chr-pull -n -'
@@ -439,4 +432,62 @@ add("index.json", json.dumps({"schemaVersion": 2, "manifests": [m]}).encode())'
 	archive "bad = layer[:-1] + b'!'$add"
 	run_like 6 "chr-pull: sha512:*: content has the digest sha512:*" \
 	    chr-pull ./img.tar
+}
+
+@test "trees that own what image archives have, too" {
+	archive '
+add("manifest.json", b" " * (5 << 20))
+add("etc/name", b"tree")'
+	pull -t web ./img.tar
+	[ "$(cat "$(tree "$pinned")/etc/name")" = tree ]
+	archive '
+add("oci-layout", b"{}")
+add("index.json", b"{}")
+add("etc/name", b"other")'
+	pull -t web ./img.tar
+	[ "$(cat "$(tree "$pinned")/etc/name")" = other ]
+}
+
+@test "an image archive whose description is damaged is no tree" {
+	archive '
+add("one/layer.tar", layer)
+add("manifest.json", b"[{\"Config\":\"c.js")'
+	run_like 6 "chr-pull: ./img.tar: manifest.json: line 1: *" \
+	    chr-pull -t web ./img.tar
+	archive '
+add("one/layer.tar", layer)
+add("manifest.json", b" " * (5 << 20))'
+	run_err 6 "chr-pull: ./img.tar: manifest.json: larger than 4 MiB" \
+	    chr-pull -t web ./img.tar
+	archive '
+add("blobs/sha256/" + d[7:], layer)
+add("index.json", b"{")'
+	run_like 6 "chr-pull: ./img.tar: index.json: line 1: *" \
+	    chr-pull -t web ./img.tar
+	archive '
+add("oci-layout", b"{\"imageLayoutVersion\":\"1.0.0\"}")
+add("index.json", b"{\"schemaVersion\":2,\"manifests\":[]}")'
+	run_err 3 "chr-pull: ./img.tar: no image in it" chr-pull -t web ./img.tar
+}
+
+@test "an archive with a malformed name" {
+	archive '
+add("one/layer.tar", layer)
+image(["one/layer.tar"], ["UPPER bad/name:1"])'
+	run_err 6 "chr-pull: ./img.tar: bad name: UPPER bad/name:1: bad host name" \
+	    chr-pull ./img.tar
+}
+
+@test "many tags: each once, index.json once" {
+	need strace
+	archive '
+add("one/layer.tar", layer)
+image(["one/layer.tar"], ["a/b:%d" % (i % 50) for i in range(100)])'
+	run --separate-stderr strace -f -o trace -e trace=renameat,renameat2 \
+	    chr-pull ./img.tar
+	[ "$status" = 0 ]
+	[ "${#lines[@]}" = 50 ]
+	[ "$(grep -c '"index.json"' trace)" = 1 ]
+	[ "$(grep -c ref.name "$CHR_STORE/index.json")" = 51 ]
+	[ "$(ls "$CHR_STORE/names/docker.io/a" | wc -l)" = 51 ]
 }

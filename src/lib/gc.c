@@ -467,7 +467,7 @@ unname(const struct gc *gc, const char *digest)
 {
 	struct names n = {{NULL, 0}, digest};
 	size_t i;
-	int rc = 0;
+	int rc = 0, rc1;
 
 	if (store_names(gc->store, add_own_name, &n) != 0)
 		rc = msg_fail(ST_LOCAL, "%s", digest);
@@ -475,6 +475,8 @@ unname(const struct gc *gc, const char *digest)
 		say(gc, "name", n.list.v[i]);
 		rc = store_unname(gc->store, n.list.v[i]);
 	}
+	if ((rc1 = store_index(gc->store)) != 0 && rc == 0)
+		rc = rc1;
 	list_free(&n.list);
 	return rc;
 }

@@ -142,6 +142,15 @@ image_begin(
 }
 
 int
+image_hold(struct store *st, const char *digest)
+{
+	char whole[STORE_PATH_MAX];
+
+	image_path(digest, "", whole);
+	return lock_directory(st, whole, LOCK_SH);
+}
+
+int
 image_commit(struct store *st, const char *digest, int dirfd)
 {
 	char half[STORE_PATH_MAX], whole[STORE_PATH_MAX];

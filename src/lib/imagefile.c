@@ -25,6 +25,7 @@ struct doc {
 struct image {
 	char *name;
 	char digest[DIGEST_MAX];
+	size_t ordinal;
 };
 
 struct imagefile {
@@ -33,7 +34,7 @@ struct imagefile {
 	struct doc *docs;
 	size_t ndocs;
 	struct image *images;
-	size_t nimages;
+	size_t nimages, cap;
 };
 
 static int
@@ -78,24 +79,68 @@ static int
 add_image(struct imagefile *a, const char *name, const char *digest)
 {
 	struct image *v;
-	size_t i;
+	size_t cap;
 
-	for (i = 0; i < a->nimages; i++)
-		if (strcmp(a->images[i].digest, digest) == 0 &&
-		    (name == NULL || (a->images[i].name != NULL &&
-					 strcmp(a->images[i].name, name) == 0)))
-			return 0;
-	v = realloc(a->images, (a->nimages + 1) * sizeof(*v));
-	if (v == NULL)
-		return no_memory(a);
-	a->images = v;
-	v += a->nimages;
+	if (a->nimages == a->cap) {
+		cap = a->cap > 0 ? a->cap * 2 : 16;
+		if ((v = realloc(a->images, cap * sizeof(*v))) == NULL)
+			return no_memory(a);
+		a->images = v;
+		a->cap = cap;
+	}
+	v = &a->images[a->nimages];
 	memset(v, 0, sizeof(*v));
+	v->ordinal = a->nimages;
 	strcpy(v->digest, digest);
 	if (name != NULL && (v->name = strdup(name)) == NULL)
 		return no_memory(a);
 	a->nimages++;
 	return 0;
+}
+
+/* Those of one digest together, the one without a name last. */
+static int
+by_digest(const void *x, const void *y)
+{
+	const struct image *a = x, *b = y;
+	int r;
+
+	if ((r = strcmp(a->digest, b->digest)) != 0)
+		return r;
+	if (a->name == NULL || b->name == NULL)
+		return (a->name == NULL) - (b->name == NULL);
+	r = strcmp(a->name, b->name);
+	return r != 0 ? r
+		      : (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
+}
+
+static int
+by_ordinal(const void *x, const void *y)
+{
+	const struct image *a = x, *b = y;
+
+	return (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
+}
+
+/* Each name of an image once; none where it has one. */
+static void
+drop_doubles(struct imagefile *a)
+{
+	struct image *v = a->images;
+	size_t i, n = 0;
+
+	if (a->nimages < 2)
+		return;
+	qsort(v, a->nimages, sizeof(*v), by_digest);
+	for (i = 0; i < a->nimages; i++)
+		if (n > 0 && strcmp(v[n - 1].digest, v[i].digest) == 0 &&
+		    (v[i].name == NULL ||
+			strcmp(v[n - 1].name, v[i].name) == 0))
+			free(v[i].name);
+		else
+			v[n++] = v[i];
+	a->nimages = n;
+	qsort(v, n, sizeof(*v), by_ordinal);
 }
 
 /* Appends {"mediaType":..,"digest":..,"size":..} to a manifest. */
@@ -120,6 +165,31 @@ put_manifest_head(struct buf *b, const struct descriptor *config)
 		   "\",\"config\":") == -1 ||
 	       put_descriptor(b, CONFIG_TYPE, config) == -1 ||
 	       buf_addstr(b, ",\"layers\":[") == -1;
+}
+
+/*
+ * A file that says what the archive is.  ST_NOTFOUND, silent, when there is
+ * none, or when it is no JSON and may be some file of a tree.
+ */
+static int
+load_json(struct imagefile *a, const char *name, struct json **j)
+{
+	const char *why = "larger than 4 MiB";
+	struct descriptor d = {.size = 0};
+	struct buf b = {0};
+	int rc = 0;
+
+	*j = NULL;
+	members_describe(a->members, name, &d);
+	if (d.size <= MANIFEST_SIZE_MAX &&
+	    (rc = members_load(a->members, name, &b)) == 0)
+		*j = json_parse(b.data, b.len, &why);
+	buf_free(&b);
+	if (rc != 0 || *j != NULL)
+		return rc;
+	if (!members_of_image(a->members))
+		return ST_NOTFOUND;
+	return msg_failx(ST_REFUSED, "%s: %s: %s", a->path, name, why);
 }
 
 /* --- docker save: manifest.json, a list of {Config, RepoTags, Layers} --- */
@@ -186,23 +256,17 @@ is_saved(const struct json *j)
 static int
 read_saved(struct imagefile *a)
 {
-	struct buf b = {0};
-	const char *why;
 	struct json *j;
 	size_t i;
 	int rc;
 
-	if ((rc = members_load(a->members, "manifest.json", &b)) != 0)
-		goto out;
-	rc = ST_NOTFOUND;
-	if ((j = json_parse(b.data, b.len, &why)) == NULL)
-		goto out;
-	if (is_saved(j))
-		for (i = 0, rc = 0; rc == 0 && i < json_len(j); i++)
-			rc = add_saved(a, json_at(j, i));
+	if ((rc = load_json(a, "manifest.json", &j)) != 0)
+		return rc;
+	if (!is_saved(j))
+		rc = ST_NOTFOUND;
+	for (i = 0; rc == 0 && i < json_len(j); i++)
+		rc = add_saved(a, json_at(j, i));
 	json_free(j);
-out:
-	buf_free(&b);
 	return rc;
 }
 
@@ -286,15 +350,34 @@ add_layout(struct imagefile *a, struct buf *body)
 static int
 read_layout(struct imagefile *a)
 {
-	struct buf b = {0}, mark = {0};
+	struct buf b = {0};
+	struct json *mark;
 	int rc;
 
-	if ((rc = members_load(a->members, "oci-layout", &mark)) == 0 &&
-	    (rc = members_load(a->members, "index.json", &b)) == 0)
+	if ((rc = load_json(a, "oci-layout", &mark)) != 0)
+		return rc;
+	if (json_str(json_get(mark, "imageLayoutVersion")) == NULL)
+		rc = ST_NOTFOUND;
+	json_free(mark);
+	if (rc == 0 && (rc = members_load(a->members, "index.json", &b)) == 0)
 		rc = add_layout(a, &b);
 	buf_free(&b);
-	buf_free(&mark);
 	return rc;
+}
+
+/*
+ * What is neither is a tree: unless its index.json is damaged, which would have
+ * told.
+ */
+static int
+check_tree(struct imagefile *a)
+{
+	struct json *index;
+	int rc;
+
+	rc = load_json(a, "index.json", &index);
+	json_free(index);
+	return rc == ST_NOTFOUND ? 0 : rc;
 }
 
 /* --- a tree: one layer, and a configuration that says nothing --- */
@@ -339,13 +422,16 @@ read_images(struct imagefile *a, const struct platform *p)
 {
 	int rc;
 
-	rc = read_layout(a);
-	if (rc == ST_NOTFOUND || (rc == 0 && a->nimages == 0))
+	if ((rc = read_layout(a)) == 0 && a->nimages == 0) {
+		if ((rc = read_saved(a)) == ST_NOTFOUND)
+			rc = 0;
+	} else if (rc == ST_NOTFOUND)
 		rc = read_saved(a);
 	if (rc == ST_NOTFOUND && members_is_dir(a->members))
 		return msg_failx(ST_REFUSED, "%s: not an OCI layout", a->path);
-	if (rc == ST_NOTFOUND)
+	if (rc == ST_NOTFOUND && (rc = check_tree(a)) == 0)
 		rc = read_tree(a, p);
+	drop_doubles(a);
 	if (rc == 0 && a->nimages == 0)
 		return msg_failx(ST_NOTFOUND, "%s: no image in it", a->path);
 	return rc;

@@ -210,10 +210,11 @@ store_name(struct store *st, const struct ref *r, const char *digest,
     const char *const *digests)
 {
 	char *name = NULL, *path = NULL;
-	int namesfd, rc;
+	int namesfd, rc = 0;
 
 	if ((namesfd = store_lock(st, "names", LOCK_EX)) == -1)
 		return msg_fail(ST_LOCAL, "%s/names", st->path);
+	st->renamed = 1;
 	if ((name = ref_repository(r)) == NULL)
 		goto fail;
 	for (; *digests != NULL; digests++) {
@@ -228,7 +229,6 @@ store_name(struct store *st, const struct ref *r, const char *digest,
 		    set_name(namesfd, path, digest) == -1)
 			goto fail;
 	}
-	rc = write_index(st);
 	goto out;
 fail:
 	rc = msg_fail(
@@ -249,6 +249,7 @@ store_unname(struct store *st, const char *name)
 	if ((namesfd = store_lock(st, "names", LOCK_EX)) == -1 ||
 	    (path = strdup(name)) == NULL)
 		return msg_fail(ST_LOCAL, "%s/names", st->path);
+	st->renamed = 1;
 	if (FAULT("names_unlink") ||
 	    (unlinkat(namesfd, name, 0) == -1 && errno != ENOENT))
 		rc = msg_fail(ST_LOCAL, "%s/names/%s", st->path, name);
@@ -258,10 +259,25 @@ store_unname(struct store *st, const char *name)
 			if (unlinkat(namesfd, path, AT_REMOVEDIR) == -1)
 				break;
 		}
-		rc = write_index(st);
+		rc = 0;
 	}
 	close(namesfd);
 	free(path);
+	return rc;
+}
+
+int
+store_index(struct store *st)
+{
+	int namesfd, rc;
+
+	if (!st->renamed)
+		return 0;
+	if ((namesfd = store_lock(st, "names", LOCK_EX)) == -1)
+		return msg_fail(ST_LOCAL, "%s/names", st->path);
+	if ((rc = write_index(st)) == 0)
+		st->renamed = 0;
+	close(namesfd);
 	return rc;
 }
 

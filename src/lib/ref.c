@@ -252,8 +252,8 @@ split(char *s, struct ref *r)
 	return why != NULL ? why : check_lengths(r);
 }
 
-int
-ref_parse(const char *text, struct ref *r)
+const char *
+ref_read(const char *text, struct ref *r)
 {
 	const char *s = text, *why;
 	char *copy;
@@ -266,12 +266,20 @@ ref_parse(const char *text, struct ref *r)
 		r->http = 1;
 	}
 	if ((copy = strdup(s)) == NULL)
-		return msg_fail(ST_LOCAL, "%s", text);
-	why = split(copy, r);
+		return strerror(ENOMEM);
+	if ((why = split(copy, r)) != NULL)
+		ref_free(r);
 	free(copy);
-	if (why == NULL)
+	return why;
+}
+
+int
+ref_parse(const char *text, struct ref *r)
+{
+	const char *why;
+
+	if ((why = ref_read(text, r)) == NULL)
 		return 0;
-	ref_free(r);
 	if (*text == '\0')
 		return msg_failx(ST_USAGE, "%s", why);
 	return msg_failx(ST_USAGE, "%s: %s", text, why);

@@ -26,6 +26,8 @@ struct ref {
  * ST_USAGE after a message.
  */
 int ref_parse(const char *, struct ref *);
+/* The same: NULL, or why it is malformed.  Silent. */
+const char *ref_read(const char *, struct ref *);
 void ref_free(struct ref *);
 
 /* "docker.io/library/redis": malloced, NULL and errno.  Silent. */

@@ -85,17 +85,27 @@ int image_begin(
     struct store *, const char *digest, char *const *blobs, int *dirfd);
 /* Syncs the tree and renames the directory into place; dirfd stays open. */
 int image_commit(struct store *, const char *digest, int dirfd);
+/* A complete image, that nobody removes while it is open; -1 and errno.
+ * Silent. */
+int image_hold(struct store *, const char *digest);
 /* Removes it again; closes dirfd. */
 void image_abandon(struct store *, const char *digest, int dirfd);
 
 /*
  * Names an image: names/REPOSITORY:TAG (if any), and @DIGEST for each of the
- * digests, which end in NULL.  Rewrites index.json.  0 or status.
+ * digests, which end in NULL.  0 or status.  store_index is to follow.
  */
 int store_name(struct store *, const struct ref *, const char *digest,
     const char *const *digests);
-/* Removes one name (path below names/); rewrites index.json.  0 or status. */
+/* Removes one name (path below names/).  0 or status.  store_index is to
+ * follow. */
 int store_unname(struct store *, const char *name);
+/*
+ * Writes index.json when names were given or taken since: once for all of them,
+ * as it has them all.  A run that is killed before leaves it to the next that
+ * changes a name.  0 or status.
+ */
+int store_index(struct store *);
 
 /*
  * Finds an image by reference, name@digest or prefix of a digest: the digest

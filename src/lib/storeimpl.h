@@ -12,6 +12,7 @@ struct store {
 	char *path;
 	int fd;
 	int verify;
+	int renamed; /* index.json is older than names/ */
 };
 
 /*
