@@ -128,6 +128,52 @@ for d, _, names in os.walk("."):
 	[ "$(sha256sum <"$blob")" = "$layer  -" ]
 }
 
+@test "-V makes the manifest whole, too" {
+	digest=$(mkimage -f oci -n a/b:1 layout "$small")
+	chr-pull -q ./layout >/dev/null
+	blob=$CHR_STORE/blobs/sha256/${digest#*:}
+	printf x | dd of="$blob" bs=1 seek=1 conv=notrunc status=none
+	run_err 0 "chr-pull: $digest: damaged in the store: fetching it again" \
+	    chr-pull -V ./layout
+	[ "$(sha256sum <"$blob")" = "${digest#*:}  -" ]
+	rm "$blob"
+	run_ok chr-pull ./layout
+	store_is_right
+	grep -q "$digest" "$CHR_STORE/index.json"
+}
+
+@test "an image that has to be named is not removed meanwhile" {
+	need strace
+	mkimage -n a/b:1 img.tar "$small"
+	box=$(chr-pull -q ./img.tar)
+	strace -o trace -e trace=symlinkat \
+	    -e inject=symlinkat:delay_enter=3000000:when=1 \
+	    chr-pull "${box/@/:2@}" >out 2>err 3>&- &
+	pid=$!
+	wait_for grep -q symlinkat trace
+	run_err 1 "chr-rm: a/b:1: in use: a chr-mkroot or chr-pull works on it" \
+	    chr-rm a/b:1
+	wait "$pid"
+	[ "$(cat out)" = "$box" ]
+	[ -z "$(cat err)" ]
+	store_is_right
+}
+
+@test "a stream is kept beside those of others, and instead of killed runs'" {
+	mkimage -n a/b:1 img.tar "$small"
+	chr-pull -q ./img.tar >/dev/null
+	spool=$CHR_STORE/blobs/sha256/.spool
+	: >"$spool.1.0"
+	run_ok bash -c '
+		exec 9>"$1.$$.0"
+		flock 9
+		exec chr-pull - <"$2"' - "$spool" <(cat img.tar)
+	[ ! -e "$spool.1.0" ]
+	[ "$(ls "$spool".* | wc -l)" = 1 ]
+	run_ok bash -c 'cat img.tar | chr-pull -'
+	[ -z "$(ls "$spool".* 2>/dev/null)" ]
+}
+
 @test "no space at any size of the store" {
 	skip_unless_root
 	mkimage -n a/b:1 img.tar "$small" busybox 'random big 400000'

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -102,12 +103,21 @@ blob_have(struct store *st, const struct descriptor *d)
 	return whole;
 }
 
+/* Whether the file that was opened still has the path. */
+static int
+is_named(int dirfd, const char *path, int fd)
+{
+	struct stat named, ours;
+
+	return fstat(fd, &ours) == 0 &&
+	       fstatat(dirfd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
 /* Opens and locks the temporary file.  BLOB_OURS, BLOB_BUSY, -1 and errno. */
 static int
 lock_part(struct blob *b)
 {
-	struct stat ours, named;
-
 	for (;;) {
 		b->fd = FAULT("blob_open")
 			    ? -1
@@ -118,11 +128,7 @@ lock_part(struct blob *b)
 			return -1;
 		if (flock(b->fd, LOCK_EX | LOCK_NB) == -1)
 			return errno == EWOULDBLOCK ? BLOB_BUSY : -1;
-		if (fstat(b->fd, &ours) == -1)
-			return -1;
-		if (fstatat(b->store->fd, b->path, &named,
-			AT_SYMLINK_NOFOLLOW) == 0 &&
-		    ours.st_dev == named.st_dev && ours.st_ino == named.st_ino)
+		if (is_named(b->store->fd, b->path, b->fd))
 			return BLOB_OURS;
 		close(b->fd);
 	}
@@ -291,20 +297,76 @@ blob_abandon(struct blob *b)
 	free_blob(b);
 }
 
+/* Removes what killed runs left: nobody has it locked. */
+static void
+sweep_spools(struct store *st)
+{
+	struct dirent *e;
+	DIR *d = NULL;
+	int dirfd, fd;
+
+	dirfd = openat(
+	    st->fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd == -1 || (d = fdopendir(dirfd)) == NULL) {
+		if (dirfd != -1)
+			close(dirfd);
+		return;
+	}
+	while ((e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, ".spool.", 7) != 0 ||
+		    (fd = openat(dirfd, e->d_name,
+			 O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+		    is_named(dirfd, e->d_name, fd))
+			unlinkat(dirfd, e->d_name, 0);
+		close(fd);
+	}
+	closedir(d);
+}
+
+/*
+ * Makes and locks a file for a spool.  A name may be taken, by a process of
+ * this number in another pid namespace; and a new file may be swept away before
+ * it is locked.
+ */
+static int
+open_spool(struct blob *b)
+{
+	static unsigned counter;
+
+	for (;;) {
+		snprintf(b->path, sizeof(b->path), "blobs/sha256/.spool.%ld.%u",
+		    (long)getpid(), counter++);
+		b->fd = FAULT("blob_open")
+			    ? -1
+			    : openat(b->store->fd, b->path,
+				  O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (b->fd == -1 && errno == EEXIST)
+			continue;
+		if (b->fd == -1)
+			return -1;
+		if (flock(b->fd, LOCK_EX | LOCK_NB) == 0) {
+			if (is_named(b->store->fd, b->path, b->fd))
+				return 0;
+		} else if (errno != EWOULDBLOCK)
+			return -1;
+		close(b->fd);
+	}
+}
+
 int
 blob_spool(struct store *st, struct blob **out)
 {
-	static unsigned counter;
 	struct blob *b;
 	int rc;
 
 	*out = NULL;
 	if ((b = new_blob(st, "sha256:")) == NULL)
 		return msg_fail(ST_LOCAL, "%s", st->path);
+	sweep_spools(st);
 	b->spool = 1;
-	snprintf(b->path, sizeof(b->path), "blobs/sha256/.spool.%ld.%u",
-	    (long)getpid(), counter++);
-	if ((rc = lock_part(b)) != BLOB_OURS || ftruncate(b->fd, 0) == -1) {
+	if (open_spool(b) == -1) {
 		rc = fail(b);
 		free_blob(b);
 		return rc;

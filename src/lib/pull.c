@@ -268,6 +268,13 @@ write_files(struct image *im, const struct unpack_stats *stats)
 	return 0;
 }
 
+static int
+put_manifest(const struct image *im)
+{
+	return store_blob_put(
+	    im->pull->store, im->digest, im->body.data, im->body.len);
+}
+
 /* Fetches, unpacks, commits an image that the store does not have. */
 static int
 make_image(struct image *im)
@@ -275,9 +282,7 @@ make_image(struct image *im)
 	struct unpack_stats stats = {0, 0};
 	int fetched, rc;
 
-	rc = store_blob_put(
-	    im->pull->store, im->digest, im->body.data, im->body.len);
-	if (rc != 0)
+	if ((rc = put_manifest(im)) != 0)
 		return rc;
 	fetched = im->source->blobs(im->source->arg, im->pull->store, im->blobs,
 	    im->nblobs, blob_done, im);
@@ -319,11 +324,11 @@ obtain(struct image *im)
 		return rc;
 	switch (rc = claim(im)) {
 	case BLOB_DONE:
-		if (im->pull->verify)
+		/* index.json wants its size */
+		rc = put_manifest(im);
+		if (rc == 0 && im->pull->verify)
 			rc = im->source->blobs(im->source->arg, im->pull->store,
 			    im->blobs, im->nblobs, check_done, im);
-		else
-			rc = 0;
 		break;
 	case BLOB_OURS:
 		if ((rc = make_image(im)) != 0) {
