@@ -491,3 +491,11 @@ image(["one/layer.tar"], ["a/b:%d" % (i % 50) for i in range(100)])'
 	[ "$(grep -c ref.name "$CHR_STORE/index.json")" = 51 ]
 	[ "$(ls "$CHR_STORE/names/docker.io/a" | wc -l)" = 51 ]
 }
+
+@test "an archive that inflates beyond the limit" {
+	head -c 8000000 /dev/zero | gzip >zeros.gz
+	CHR_MAX_BYTES=1000000 run_err 6 "chr-pull: ./zeros.gz: over the limit of 1000000 bytes" \
+	    chr-pull -n -t x ./zeros.gz
+	mkimage -n a/b img.tar "$small"
+	CHR_MAX_BYTES=1000000 run_ok chr-pull -n ./img.tar
+}

@@ -186,6 +186,21 @@ out:
 	return rc;
 }
 
+/* Opens it from its start. */
+static struct layer *
+open_layer(struct members *m)
+{
+	struct layer *l;
+
+	if (lseek(m->fd, 0, SEEK_SET) == -1) {
+		msg_warn("%s", m->path);
+		return NULL;
+	}
+	if ((l = layer_open(m->fd, m->path)) != NULL)
+		layer_limit(l, m->opts.bytes_max);
+	return l;
+}
+
 /* Lists a tar from its start; also finds the diffID of it all. */
 static int
 scan(struct members *m)
@@ -195,9 +210,7 @@ scan(struct members *m)
 	uint64_t n;
 	int rc;
 
-	if (lseek(m->fd, 0, SEEK_SET) == -1)
-		return msg_fail(ST_LOCAL, "%s", m->path);
-	if ((l = layer_open(m->fd, m->path)) == NULL)
+	if ((l = open_layer(m)) == NULL)
 		return ST_LOCAL;
 	for (n = 0; (rc = layer_next(l, &e)) == 1; n++)
 		if ((rc = scan_entry(m, l, &e, n)) != 0)
@@ -555,9 +568,7 @@ extract_once(struct extract *x)
 	size_t at = 0;
 	int rc = 0;
 
-	if (lseek(m->fd, 0, SEEK_SET) == -1)
-		return msg_fail(ST_LOCAL, "%s", m->path);
-	if ((l = layer_open(m->fd, m->path)) == NULL)
+	if ((l = open_layer(m)) == NULL)
 		return ST_LOCAL;
 	for (n = 0; rc == 0 && at < m->n; n++) {
 		if (layer_next(l, &e) != 1)

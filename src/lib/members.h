@@ -18,7 +18,7 @@
 struct members;
 
 struct members_opts {
-	uint64_t bytes_max; /* of a stream */
+	uint64_t bytes_max; /* of a stream, and of what is inflated */
 	int verbose;	    /* -v lines by msg_say */
 };
 
