@@ -824,8 +824,8 @@ usr2" ]
 
 @test "a stop signal that is none" {
 	config stopsignal SIGFOO
-	run_err 0 "chr-exec: $root: stop signal SIGFOO: not known, SIGTERM\
- instead" chr-exec -r "$root" true
+	run_err 0 "chr-exec: $root: warning: stop signal SIGFOO: not known,\
+ SIGTERM instead" chr-exec -r "$root" true
 }
 
 @test "signals as they were before" {

@@ -120,7 +120,8 @@ launch_stop_signal(int basefd, const char *path)
 
 	if (name != NULL && *name != '\0' &&
 	    (sig = supervise_signal(name)) == -1) {
-		msg_warnx("%s: stop signal %s: not known, SIGTERM instead",
+		msg_warnx(
+		    "%s: warning: stop signal %s: not known, SIGTERM instead",
 		    path, name);
 		sig = SIGTERM;
 	}
