@@ -38,14 +38,13 @@ struct target {
 	struct root base;
 };
 
-static int
+static void
 usage(void)
 {
 	msg_say(
 	    "usage: chr-exec [-AEkprv] [-b src:dst[:ro]] [-e name[=value]]");
 	msg_say("                [-u user[:group]] [-w dir] root "
 		"[command [arg ...]]");
-	return FAILED;
 }
 
 static int
@@ -66,9 +65,13 @@ parse_value(struct options *o, int c, char *arg)
 		o->env[o->nenv++] = arg;
 		return 0;
 	case 'u':
+		if (*arg == '\0' || strcmp(arg, ":") == 0)
+			return msg_failx(-1, "-u: empty user");
 		o->user = arg;
 		return 0;
 	case 'w':
+		if (*arg == '\0')
+			return msg_failx(-1, "-w: empty directory");
 		o->dir = arg;
 		return 0;
 	default:
@@ -77,11 +80,26 @@ parse_value(struct options *o, int c, char *arg)
 }
 
 static int
+check_operands(int argc, char *argv[], const struct options *o)
+{
+	if (optind >= argc)
+		return -1;
+	if (*argv[optind] == '\0')
+		return msg_failx(-1, "empty root operand");
+	if (o->keep && !o->remove)
+		return msg_failx(-1, "-k needs -r");
+	return 0;
+}
+
+/*
+ * The first mistake is told, and all the rest read: there may be a root to
+ * remove.
+ */
+static int
 parse_options(int argc, char *argv[], struct options *o)
 {
-	int c;
+	int bad = 0, c;
 
-	memset(o, 0, sizeof(*o));
 	o->binds = calloc((size_t)argc, sizeof(*o->binds));
 	o->env = calloc((size_t)argc + 1, sizeof(*o->env));
 	if (o->binds == NULL || o->env == NULL)
@@ -107,9 +125,15 @@ parse_options(int argc, char *argv[], struct options *o)
 			o->verbose = 1;
 			break;
 		default:
-			if (parse_value(o, c, optarg) == -1)
-				return -1;
+			if (!bad && parse_value(o, c, optarg) == -1) {
+				bad = 1;
+				opterr = 0;
+			}
 		}
+	}
+	if (bad || check_operands(argc, argv, o) == -1) {
+		usage();
+		return -1;
 	}
 	return 0;
 }
@@ -250,10 +274,10 @@ mark(const struct target *t)
 	return 0;
 }
 
+/* held: as of root_remove. */
 static void
 clean_up(const struct options *o, struct target *t, int held, int failed)
 {
-	supervise_leftovers(t->base.path);
 	if (!o->keep || !failed) {
 		root_remove(&t->base, held);
 		return;
@@ -264,19 +288,33 @@ clean_up(const struct options *o, struct target *t, int held, int failed)
 	    t->base.path);
 }
 
+/* With -r, the root of a command that is not even tried goes all the same. */
+static int
+give_up(const struct options *o, const char *path)
+{
+	struct target t = {.path = path};
+	const char *why;
+
+	if (o->remove && path != NULL && root_open(path, &t.base, &why) == 0) {
+		mark(&t);
+		clean_up(o, &t, -1, 1);
+	}
+	return FAILED;
+}
+
 static int
 run_and_remove(const struct options *o, struct target *t, char **operands)
 {
 	int held, status;
 	pid_t pid;
 
-	if ((held = hold(t)) == -1 || mark(t) == -1)
+	if ((held = hold(t)) == -1)
+		return errno == EWOULDBLOCK ? FAILED : give_up(o, t->path);
+	if (mark(t) == -1 || (pid = supervise_fork(launch_stop_signal(
+				  t->base.fd, t->path))) == -1) {
+		clean_up(o, t, held, 1);
 		return FAILED;
-	if (fcntl(held, F_SETFD, FD_CLOEXEC) == -1)
-		return msg_fail(FAILED, "%s: lock", t->path);
-	pid = supervise_fork(launch_stop_signal(t->base.fd, t->path));
-	if (pid == -1)
-		return FAILED;
+	}
 	if (pid == 0)
 		/* a lock of its own: the other tells who else has one */
 		return close(held) == -1 || hold(t) == -1 ? FAILED
@@ -286,6 +324,7 @@ run_and_remove(const struct options *o, struct target *t, char **operands)
 	if (chdir("/") == -1)
 		msg_warn("/");
 	status = supervise_wait();
+	supervise_leftovers(t->base.path);
 	clean_up(o, t, held, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
@@ -298,14 +337,19 @@ main(int argc, char *argv[])
 {
 	static struct options o;
 	static struct target t;
+	const char *path;
+	int bad;
 
-	if (enter_descriptors() == -1)
-		return FAILED;
-	if (parse_options(argc, argv, &o) == -1 || optind == argc ||
-	    *argv[optind] == '\0' || (o.keep && !o.remove))
-		return usage();
-	if (open_target(argv[optind], o.remove, &t) == -1)
-		return FAILED;
+	/* a signal that ended this process here would leave a root behind */
+	supervise_block();
+	bad = parse_options(argc, argv, &o) == -1;
+	if (!o.remove)
+		supervise_unblock();
+	path = optind < argc ? argv[optind] : NULL;
+	/* wanted even so: what is opened must not become 0, 1 or 2 */
+	bad |= enter_descriptors() == -1;
+	if (bad || open_target(path, o.remove, &t) == -1)
+		return give_up(&o, path);
 	argv += optind + 1;
 	if (o.remove)
 		return run_and_remove(&o, &t, argv);

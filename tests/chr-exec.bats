@@ -56,8 +56,16 @@ usage='usage: chr-exec [-AEkprv] [-b src:dst[:ro]] [-e name[=value]]
 
 @test "usage" {
 	run_err 125 "$usage" chr-exec
-	run_err 125 "$usage" chr-exec ""
-	run_err 125 "$usage" chr-exec -k "$root" true
+	run_err 125 "chr-exec: empty root operand
+$usage" chr-exec ""
+	run_err 125 "chr-exec: -k needs -r
+$usage" chr-exec -k "$root" true
+	for u in "" :; do
+		run_err 125 "chr-exec: -u: empty user
+$usage" chr-exec -u "$u" "$root" true
+	done
+	run_err 125 "chr-exec: -w: empty directory
+$usage" chr-exec -w "" "$root" true
 	run_like 125 "*invalid option -- 'x'"$'\n'"usage: chr-exec *" \
 	    chr-exec -x "$root"
 	run_err 125 "chr-exec: -e =x: expected name[=value]
@@ -299,8 +307,6 @@ b"
 	config user web
 	run_ok chr-exec "$root" sh -c 'echo $(id -u) $HOME'
 	is "1000 /home/web"
-	run_ok chr-exec -u "" "$root" id -u
-	is 0
 	for u in +5 -1 nobody; do
 		run_err 125 "chr-exec: user $u: not in the root's /etc/passwd" \
 		    chr-exec -u "$u" "$root" true
@@ -752,6 +758,55 @@ text"
 	[ ! -e "$T/one.abcdef" ]
 }
 
+@test "-r removes the root of a command that is not even tried" {
+	local one=$T/one.abcdef/root
+
+	cp -a "$base" "${one%/root}"
+	run_err 125 "chr-exec: descriptor 0: is a directory, which would lead\
+ out of the root" chr-exec -r "$one" true </tmp
+	[ ! -e "${one%/root}" ]
+	while IFS='|' read -r opts why; do
+		cp -a "$base" "${one%/root}"
+		run_err 125 "chr-exec: $why
+$usage" chr-exec $opts "$one" true
+		[ ! -e "${one%/root}" ]
+	done <<-'EOT'
+		-b bad -r -e =x -Z|-b bad: expected src:dst[:ro], dst from /
+		-r -e =x -b bad|-e =x: expected name[=value]
+		-r -u : -e =x|-u: empty user
+		-rZY|invalid option -- 'Z'
+	EOT
+	# what may not be removed, or is to be looked at
+	run_err 125 "chr-exec: -b bad: expected src:dst[:ro], dst from /
+$usage" chr-exec -b bad "$root" true
+	run_err 125 "chr-exec: -b bad: expected src:dst[:ro], dst from /
+$usage
+chr-exec: $root: kept; to enter it: chr-exec $root sh" \
+	    chr-exec -rk -b bad "$root" true
+	[ -d "$root" ] && [ ! -e "$base/remove" ]
+	serve log chr-exec "$root" sleep 60
+	wait_for sh -c '[ "$(cat /proc/$0/comm)" = sleep ]' "$server"
+	run_err 125 "chr-exec: -b bad: expected src:dst[:ro], dst from /
+$usage
+chr-exec: $root: in use by process $server" chr-exec -r -b bad "$root" true
+	[ -d "$root" ] && [ -e "$base/remove" ]
+}
+
+@test "-r removes a root that cannot be marked, or run in" {
+	need_faults
+	need strace
+	cp -a "$base" "$T/one.abcdef"
+	FAULT=exec_mark:1:ENOSPC run_err 125 "chr-exec: $T/one.abcdef/root:\
+ mark to remove it: No space left on device" \
+	    chr-exec -r "$T/one.abcdef/root" true
+	[ ! -e "$T/one.abcdef" ]
+	cp -a "$base" "$T/one.abcdef"
+	run_err 125 "chr-exec: fork: Resource temporarily unavailable" \
+	    strace -o trace -e inject=clone,clone3,fork:error=EAGAIN \
+	    chr-exec -r "$T/one.abcdef/root" true
+	[ ! -e "$T/one.abcdef" ]
+}
+
 @test "-r dies of the command's signal, without a core file" {
 	for sig in KILL TERM SEGV RTMIN; do
 		cp -a "$base" "$T/one.abcdef"
@@ -837,6 +892,42 @@ usr2" ]
 	run_ok sh -c "$script" x -p -r "$T/one.abcdef/root"
 	is "$want"
 	[ ! -e "$T/one.abcdef" ]
+}
+
+# early SIGNAL: sends it to chr-exec -r in $root while that starts, held up by
+# strace; waits for it to end.
+early() {
+	local pid
+
+	serve "$T/log" strace -o trace \
+	    -e inject=unlinkat:delay_exit=500000:when=1 \
+	    chr-exec -r "$root" sleep 5
+	wait_for test ! -e "$base/idle"
+	pid=$(pgrep -P "$server" -x chr-exec)
+	kill -s "$1" "$pid"
+	ended
+}
+
+@test "a signal while -r starts reaches the command, and the root goes" {
+	need strace
+	cp -a "$base" saved
+	early TERM
+	[ "$code" = 143 ]
+	[ ! -e "$base" ]
+	cp -a saved "$base"
+	early HUP
+	[ "$code" = 129 ]
+	[ ! -e "$base" ]
+}
+
+@test "^C arrives even while -r starts" {
+	need strace
+	run on_tty -w up -s '\x03' -- sh -c 'trap : INT
+	    (while [ -e "$1/idle" ]; do sleep 0.05; done; echo up) &
+	    strace -o trace -e inject=unlinkat:delay_exit=500000:when=1 \
+	    chr-exec -r "$1/root" sleep 5; echo "code=$?"' sh "$base"
+	assert_output --partial code=130
+	[ ! -e "$base" ]
 }
 
 @test "^C arrives once" {

@@ -57,6 +57,7 @@ static const int not_ours[] = {SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGILL,
 
 static volatile sig_atomic_t child;   /* 0 when there is none */
 static volatile sig_atomic_t stopped; /* the child, as far as is known */
+static volatile sig_atomic_t early;   /* signals from before the child */
 static volatile sig_atomic_t term_as;
 static pid_t parent;
 
@@ -130,7 +131,7 @@ forward(int sig, siginfo_t *si, void *context)
 	int e = errno;
 
 	(void)context;
-	if (child > 0 && was_sent(si))
+	if (child > 0 && (early || was_sent(si)))
 		kill((pid_t)child, sig == SIGTERM ? (int)term_as : sig);
 	errno = e;
 }
@@ -189,6 +190,21 @@ catch_signals(void)
 	}
 }
 
+void
+supervise_block(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old_mask);
+}
+
+void
+supervise_unblock(void)
+{
+	sigprocmask(SIG_SETMASK, &old_mask, NULL);
+}
+
 static void
 restore_signals(void)
 {
@@ -197,7 +213,7 @@ restore_signals(void)
 	for (sig = 1; sig < NSIG; sig++)
 		if (sigismember(&changed, sig) == 1)
 			sigaction(sig, &old_action[sig], NULL);
-	sigprocmask(SIG_SETMASK, &old_mask, NULL);
+	supervise_unblock();
 }
 
 /* --- the command --- */
@@ -205,14 +221,11 @@ restore_signals(void)
 pid_t
 supervise_fork(int term)
 {
-	sigset_t all, none;
+	sigset_t none;
 	pid_t pid;
 
 	if (sys_adopt_orphans() == -1)
 		return msg_fail(-1, "subreaper");
-	sigfillset(&all);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &all, &old_mask);
 	term_as = term;
 	parent = getpid();
 	catch_signals();
@@ -220,12 +233,18 @@ supervise_fork(int term)
 		restore_signals();
 		return 0;
 	}
-	if (pid == -1) {
-		restore_signals();
+	if (pid == -1)
 		return msg_fail(-1, "fork");
-	}
 	child = pid;
+	sigemptyset(&none);
+	/*
+	 * What is pending may have come before the child was there, a
+	 * terminal's signals, too.  If the child has got one as well, it has it
+	 * blocked still, and twice is once.
+	 */
+	early = 1;
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	early = 0;
 	return pid;
 }
 

@@ -16,11 +16,19 @@
 int supervise_signal(const char *name);
 
 /*
- * As fork(2).  From then on the parent passes on to the child every signal
- * that a process sent it; a terminal's signals reach the child anyway, which
- * stays in the process group.  SIGTERM is passed on as the signal term.
- * Descendants that lose their parent become children of this process.  The
- * child has the signals as they were before.  -1 after a message.
+ * Holds back every signal: what comes before supervise_fork is passed on by
+ * it.  unblock undoes that, where there is nothing to supervise.
+ */
+void supervise_block(void);
+void supervise_unblock(void);
+
+/*
+ * As fork(2), after supervise_block.  From then on the parent passes on to the
+ * child every signal that a process sent it; a terminal's signals reach the
+ * child anyway, which stays in the process group.  SIGTERM is passed on as the
+ * signal term.  Descendants that lose their parent become children of this
+ * process.  The child has the signals as they were before supervise_block.  -1
+ * after a message: signals are still held back.
  */
 pid_t supervise_fork(int term);
 
