@@ -1013,6 +1013,28 @@ early() {
 	kill -0 "$server"
 }
 
+@test "two -r of one root that end at once: the last removes it" {
+	local one
+
+	serve log chr-exec -r "$root" sh -c 'while [ ! -e /end ]; do
+	    sleep 0.02; done; exit 4'
+	one=$server
+	serve log2 chr-exec -r "$root" sh -c 'while [ ! -e /end ]; do
+	    sleep 0.02; done; exit 5'
+	wait_for sh -c 'pgrep -P "$0" -x sh && pgrep -P "$1" -x sh' \
+	    "$one" "$server" >pids
+	kill -STOP "$one" "$server"
+	: >"$root/end"
+	wait_for sh -c '! pgrep -r S,R,D -P "$0,$1"' "$one" "$server" >pids
+	kill -CONT "$one" "$server"
+	ended
+	[ "$code" = 5 ]
+	wait "$one" || code=$?
+	[ "$code" = 4 ]
+	[ -z "$(cat log log2)" ]
+	[ ! -e "$base" ]
+}
+
 @test "-k keeps the root of a command that failed" {
 	cp -a "$base" "$T/one.abcdef"
 	run_ok chr-exec -rk "$T/one.abcdef/root" true

@@ -523,8 +523,11 @@ lock_for_removal(const struct root *r, int fd)
 	for (;;) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return is_named(r) ? 1 : -1;
-		if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+		if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
+			/* not kept: who asks likewise is not to be refused */
+			flock(fd, LOCK_UN);
 			return 0;
+		}
 		if (!wait_named(r, &tries))
 			return tries > TRIES_MAX ? 0 : -1;
 	}

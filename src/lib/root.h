@@ -54,8 +54,8 @@ int root_resume(const char *path);
 
 /*
  * Removes it: refuses when in use (unless `held' is the caller's own lock, else
- * -1) and when anything but its own overlay is mounted below it.  Resumable by
- * chr-rm -g.  0, or ST_LOCAL after messages.
+ * -1; it may be given up) and when anything but its own overlay is mounted
+ * below it.  Resumable by chr-rm -g.  0, or ST_LOCAL after messages.
  */
 int root_remove(struct root *, int held);
 
