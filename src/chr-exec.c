@@ -156,13 +156,20 @@ open_plain(struct target *t)
 	return 0;
 }
 
+/* By whatever path: it is the directory that counts. */
 static int
 open_target(const char *path, int must_be_made, struct target *t)
 {
 	const char *why = "";
+	char *real;
+	int rc;
 
 	t->path = path;
-	switch (root_open(path, &t->base, &why)) {
+	if ((real = realpath(path, NULL)) == NULL)
+		return msg_fail(-1, "%s", path);
+	rc = root_open(real, &t->base, &why);
+	free(real);
+	switch (rc) {
 	case 0:
 		t->made = 1;
 		t->fd = openat(t->base.fd, "root",

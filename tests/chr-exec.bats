@@ -198,6 +198,23 @@ execve"
 /etc/group"
 }
 
+@test "a root by another path is the same root" {
+	local p
+
+	config user web
+	config cmd id -u
+	ln -s "$root" "$T/link"
+	cd "$root"
+	for p in . "$root/" ../root "$T/link" "$base/./root/../root"; do
+		run_ok chr-exec "$p"
+		is 1000
+	done
+	cd "$base"
+	run_ok chr-exec root
+	is 1000
+	[ ! -e idle ]
+}
+
 # --- descriptors ---
 
 @test "a directory on 0, 1 or 2 is refused" {

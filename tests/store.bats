@@ -184,8 +184,9 @@ for d, _, names in os.walk("."):
 		case $status in
 		0) ;;
 		1)
-			[[ $stderr == *"No space left on device" ]] || fail "$stderr"
-			[ "${#stderr_lines[@]}" = 1 ] || fail "$stderr"
+			# who fetches and who unpacks may both meet the end
+			run ! grep -v '^chr-pull: .*: No space left on device$' \
+			    <<<"$stderr"
 			[ -z "$(ls -A small/images 2>/dev/null)" ]
 			;;
 		*) fail "status $status: $stderr" ;;

@@ -93,7 +93,7 @@ plain_http_needs_a_host(void **state)
 	static const char *const bad[] = {"http://redis", "http://redis:7",
 	    "http://localhost", "http://localhost:5000", "http://reg.lan",
 	    "http://reg.lan/", "http:///x", "http://my_host/x",
-	    "http://x@sha256:" HEX64, "http://docker.io/library/redis",
+	    ("http://x@sha256:" HEX64), "http://docker.io/library/redis",
 	    "http://docker.io:80/x", "http://Docker.IO/x",
 	    "http://index.docker.io/a/b", "http://registry-1.docker.io/a/b",
 	    "http://docker.io", "http://http://x/y"};
