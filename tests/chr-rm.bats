@@ -232,14 +232,20 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	rm "${used%/root}/idle"
 	abandoned=$(chr-mkroot box)
 	: >"${abandoned%/root}/remove"
+	rm "${abandoned%/root}/idle"
+	starting=$(chr-mkroot box)
+	: >"${starting%/root}/remove"
+	failed=$(chr-mkroot box)
+	: >"${failed%/root}/remove"
+	touch -d '2 minutes ago' "${failed%/root}/remove"
 	half=$(chr-mkroot box)
 	mv "${half%/root}" "$CHR_STORE/roots/.chr-$(basename "${half%/root}")"
 	mkdir "$CHR_STORE/images/.$(printf 0%.0s {1..64})"
 	echo junk >"$CHR_STORE/blobs/sha256/$(printf 1%.0s {1..64})"
 	echo junk >"$CHR_STORE/blobs/sha256/.$(printf 2%.0s {1..64}).part"
 	run_like 0 "*removing root $old*" chr-rm -gv
-	[ -d "$fresh" ] && [ -d "$used" ]
-	[ ! -e "$old" ] && [ ! -e "$abandoned" ]
+	[ -d "$fresh" ] && [ -d "$used" ] && [ -d "$starting" ]
+	[ ! -e "$old" ] && [ ! -e "$abandoned" ] && [ ! -e "$failed" ]
 	[ -f "${used%/root}/idle" ]
 	[ -z "$(ls -A "$CHR_STORE/roots" | grep '^\.')" ]
 	[ "$(ls -A "$CHR_STORE/images" | wc -l)" = 1 ]

@@ -21,6 +21,8 @@
 #include "root.h"
 #include "sys.h"
 
+#define START_SECONDS 60 /* from chrun's mark to the command, at most */
+
 /* Strings, owned. */
 struct list {
 	char **v;
@@ -105,27 +107,37 @@ count_user(void *arg, pid_t pid)
 	++*(size_t *)arg;
 }
 
+static int
+is_old(const struct stat *st, double seconds)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return difftime(now.tv_sec, st->st_mtim.tv_sec) >= seconds;
+}
+
 /* Whether the root, whose lock is ours, has outlived its use. */
 static int
 is_stale(const struct gc *gc, const struct root *r)
 {
-	struct timespec now;
-	struct stat st;
+	struct stat idle, mark;
 	size_t users = 0;
+	int used;
 
 	if (sys_users_of(r->path, count_user, &users) != 0 || users > 0) {
 		unlinkat(r->fd, "idle", 0);
 		return 0;
 	}
-	if (fstatat(r->fd, "remove", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	if (fstatat(r->fd, "idle", &st, AT_SYMLINK_NOFOLLOW) == -1) {
+	used = fstatat(r->fd, "idle", &idle, AT_SYMLINK_NOFOLLOW) == -1;
+	if (fstatat(r->fd, "remove", &mark, AT_SYMLINK_NOFOLLOW) == 0)
+		/* chrun marks it a moment before anybody is in it */
+		return used || gc->hours == 0 || is_old(&mark, START_SECONDS);
+	if (used) {
 		if (config_write(r->fd, "idle", NULL) == -1)
 			msg_warn("%s: idle", r->path);
 		return gc->hours == 0;
 	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	return difftime(now.tv_sec, st.st_mtim.tv_sec) >= gc->hours * 3600;
+	return is_old(&idle, gc->hours * 3600);
 }
 
 static int
