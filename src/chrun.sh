@@ -2,6 +2,9 @@
 # See LICENSE.
 # chrun pull image ... - pull images
 # chrun run [options] image [command [arg ...]] - run a command in a fresh root
+#
+# Each variable is chrun_*: what is set here and came from the environment goes
+# on to the command (-E, -e name) with the new value.
 
 fail() {
 	printf 'chrun: %s\n' "$1" >&2
@@ -19,55 +22,61 @@ usage() {
 }
 
 say() {
-	[ -n "$quiet" ] || printf '%s\n' "$1" >&2
+	[ -n "$chrun_quiet" ] || printf '%s\n' "$1" >&2
 }
 
 pull() {
-	failed=
-	for image; do
-		say "Pulling image $image"
-		pinned=$(chr-pull $quiet -- "$image") || { failed=1; continue; }
-		id=${pinned##*:}
-		say "export image ${id%"${id#????????????}"}"
+	chrun_failed=
+	for chrun_image; do
+		say "Pulling image $chrun_image"
+		chrun_pinned=$(chr-pull $chrun_quiet -- "$chrun_image") || {
+			chrun_failed=1
+			continue
+		}
+		chrun_id=${chrun_pinned##*:}
+		say "export image ${chrun_id%"${chrun_id#????????????}"}"
 	done
-	[ -z "$failed" ] || exit 125
+	[ -z "$chrun_failed" ] || exit 125
 }
 
-# Sets root.  Status 3 is said by nobody: the image is not in the store.
+# Sets chrun_root.  Status 3 is said by nobody: the image is not in the store.
 mkroot() {
-	root=$(
+	chrun_root=$(
 		exec 3>&1
-		said=$(chr-mkroot $quiet -m "$method" -- "$1" 2>&1 >&3 3>&-)
-		made=$?
-		[ -z "$said" ] || [ $made = 3 ] || printf '%s\n' "$said" >&2
-		exit $made
+		chrun_said=$(chr-mkroot $chrun_quiet -m "$chrun_method" \
+			-- "$1" 2>&1 >&3 3>&-)
+		chrun_rc=$?
+		[ -z "$chrun_said" ] || [ $chrun_rc = 3 ] ||
+			printf '%s\n' "$chrun_said" >&2
+		exit $chrun_rc
 	)
 }
 
-# The options that are chr-exec's go on to it, in options; their arguments are
-# in variables, so that no byte of them is read as shell.
+# The options that are chr-exec's go on to it, in chrun_options; their arguments
+# are in variables, so that no byte of them is read as shell.
 run() {
-	method=auto options='' n=0
-	while getopts :AEb:e:km:pqru:vw: option; do
-		case $option in
-		m) method=$OPTARG ;;
-		q) quiet=-q ;;
+	chrun_method=auto chrun_options='' chrun_n=0
+	while getopts :AEb:e:km:pqru:vw: chrun_option; do
+		case $chrun_option in
+		m) chrun_method=$OPTARG ;;
+		q) chrun_quiet=-q ;;
 		[beuw])
-			n=$((n + 1))
-			eval "arg$n=\$OPTARG"
-			options="$options -$option \"\$arg$n\""
+			chrun_n=$((chrun_n + 1))
+			eval "chrun_arg$chrun_n=\$OPTARG"
+			chrun_options="$chrun_options -$chrun_option \"\$chrun_arg$chrun_n\""
 			;;
 		:) fail "option requires an argument -- '$OPTARG'" ;;
 		\?) fail "invalid option -- '$OPTARG'" ;;
-		*) options="$options -$option" ;;
+		*) chrun_options="$chrun_options -$chrun_option" ;;
 		esac
 	done
 	shift $((OPTIND - 1))
 	[ $# -gt 0 ] || usage
 
 	# On some shells a signal does not run the trap of EXIT.
-	root='' rc=0
-	trap 'rc=$?; [ -z "$root" ] || chr-rm -- "$root"; exit $rc' EXIT
+	chrun_root='' chrun_rc=0
+	trap 'chrun_rc=$?; [ -z "$chrun_root" ] || chr-rm -- "$chrun_root"
+		exit $chrun_rc' EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
@@ -77,15 +86,18 @@ run() {
 		mkroot "$1" || exit 125
 	}
 	shift
-	say "Running ${*:-"the image's command"} in $root"
-	eval "exec chr-exec -r $options -- \"\$root\" \"\$@\""
+	say "Running ${*:-"the image's command"} in $chrun_root"
+	# From the last trap to chr-exec a signal leaves the root to chr-rm -g.
+	printf '' >"${chrun_root%/root}/remove" || exit 125
+	trap - HUP INT TERM
+	eval "exec chr-exec -r $chrun_options -- \"\$chrun_root\" \"\$@\""
 }
 
-for program in chr-pull chr-mkroot chr-exec chr-rm; do
-	command -v "$program" >/dev/null ||
-		fail "$program: not found in PATH"
+for chrun_program in chr-pull chr-mkroot chr-exec chr-rm; do
+	command -v "$chrun_program" >/dev/null ||
+		fail "$chrun_program: not found in PATH"
 done
-quiet=
+chrun_quiet=
 case $#:${1-} in
 1:* | 0:*) usage ;;
 *:pull | *:run) "$@" ;;

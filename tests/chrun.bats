@@ -176,6 +176,85 @@ touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
 	done
 }
 
+@test "run: the root goes when chr-exec refuses to begin" {
+	skip_unless_root
+	need busybox
+	pulled
+	run_like 125 "chr-exec: descriptor 0: is a directory*" \
+	    chrun run -q box true </tmp
+	no_roots
+	run_like 125 "chr-exec: -b bad: *" chrun run -q -b bad box true
+	no_roots
+	run_like 125 "chr-exec: -e =x: *" chrun run -q -e =x box true
+	no_roots
+}
+
+@test "run: the caller's variables go on as they are" {
+	skip_unless_root
+	need busybox
+	local shell
+
+	pulled
+	for shell in dash bash 'busybox sh'; do
+		on "$shell"
+		method=POST root=/mine n=7 quiet=no rc=9 option=z options=all \
+		    image=i program=p id=5 said=s made=m failed=f \
+		    run_ok chrun run -q -E -m copy box sh -c 'echo $method $root $n \
+		    $quiet $rc $option $options $image $program $id $said \
+		    $made $failed'
+		[ "$output" = "POST /mine 7 no 9 z all i p 5 s m f" ]
+	done
+}
+
+@test "run: a signal in the instant before chr-exec leaves a marked root" {
+	skip_unless_root
+	need busybox
+	need strace
+	local shell root
+
+	pulled
+	for shell in dash bash 'busybox sh'; do
+		serve log strace -o trace -e trace=execve \
+		    -e inject=execve:delay_enter=400000 \
+		    $shell "$CHR_BIN/chrun" run box sleep 5
+		wait_for grep -q Running log
+		sleep 0.1
+		kill -TERM "$(pgrep -P "$server")"
+		status=0
+		wait "$server" || status=$?
+		server_pids=
+		[ "$status" = 143 ]
+		root=$(echo "$CHR_STORE"/roots/*/root)
+		[ -d "$root" ]
+		run_ok chr-rm -g
+		[ -d "$root" ]
+		touch -c -d '2 minutes ago' "${root%/root}/remove"
+		run_ok chr-rm -g
+		no_roots
+	done
+}
+
+@test "run: a signal at any time is not lost, nor is the root" {
+	skip_unless_root
+	need busybox
+	local shell i
+
+	pulled
+	for shell in dash bash 'busybox sh'; do
+		for ((i = 0; i < 13; i++)); do
+			$shell "$CHR_BIN/chrun" run -q box sleep 5 3>&- &
+			sleep "0.$(printf %03d $((i * 6)))"
+			kill -TERM "$!"
+			status=0
+			wait "$!" || status=$?
+			[ "$status" = 143 ] || fail "$shell, run $i: $status"
+		done
+	done
+	find "$CHR_STORE/roots" -name remove -exec touch -d '2 minutes ago' {} +
+	run_ok chr-rm -g
+	no_roots
+}
+
 @test "run: TERM to chrun ends the command and removes the root" {
 	skip_unless_root
 	need busybox
