@@ -27,6 +27,7 @@ LDFLAGS =
 SYS != case `uname -s` in Linux) echo linux ;; *) echo posix ;; esac
 PKG_CONFIG = pkg-config
 FUZZ_SECONDS = 60
+FUZZ_JOBS = 2
 # what check runs: TESTS=tests/chr-rm.bats for one file
 TESTS = tests/*.bats
 # 1: programs that fail where they are told to (src/lib/fault.h)
@@ -118,7 +119,8 @@ fuzz:
 	    BIN=bin SYS=$(SYS) CC=clang TEST_LIBS=-fsanitize=fuzzer \
 	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SAN)' \
 	    WANT='$(FUZZ)' inner
-	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
+	@printf '%s\n' $(FUZZ) | xargs -n 1 -P $(FUZZ_JOBS) \
+	    tests/fuzz/run $(FUZZ_SECONDS)
 
 bench: all
 	@PATH=$$PWD/bin:$$PATH tests/bench/clone
