@@ -103,17 +103,6 @@ blob_have(struct store *st, const struct descriptor *d)
 	return whole;
 }
 
-/* Whether the file that was opened still has the path. */
-static int
-is_named(int dirfd, const char *path, int fd)
-{
-	struct stat named, ours;
-
-	return fstat(fd, &ours) == 0 &&
-	       fstatat(dirfd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
-}
-
 /* Opens and locks the temporary file.  BLOB_OURS, BLOB_BUSY, -1 and errno. */
 static int
 lock_part(struct blob *b)
@@ -128,7 +117,7 @@ lock_part(struct blob *b)
 			return -1;
 		if (flock(b->fd, LOCK_EX | LOCK_NB) == -1)
 			return errno == EWOULDBLOCK ? BLOB_BUSY : -1;
-		if (is_named(b->store->fd, b->path, b->fd))
+		if (fdio_is_named(b->store->fd, b->path, b->fd))
 			return BLOB_OURS;
 		close(b->fd);
 	}
@@ -318,7 +307,7 @@ sweep_spools(struct store *st)
 			 O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
 			continue;
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-		    is_named(dirfd, e->d_name, fd))
+		    fdio_is_named(dirfd, e->d_name, fd))
 			unlinkat(dirfd, e->d_name, 0);
 		close(fd);
 	}
@@ -347,7 +336,7 @@ open_spool(struct blob *b)
 		if (b->fd == -1)
 			return -1;
 		if (flock(b->fd, LOCK_EX | LOCK_NB) == 0) {
-			if (is_named(b->store->fd, b->path, b->fd))
+			if (fdio_is_named(b->store->fd, b->path, b->fd))
 				return 0;
 		} else if (errno != EWOULDBLOCK)
 			return -1;

@@ -177,6 +177,16 @@ out:
 	return rc;
 }
 
+int
+fdio_is_named(int dirfd, const char *name, int fd)
+{
+	struct stat named, ours;
+
+	return fstat(fd, &ours) == 0 &&
+	       fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
 char *
 fdio_fmt(const char *fmt, ...)
 {

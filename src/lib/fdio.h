@@ -39,6 +39,12 @@ int fdio_load_link(int dirfd, const char *name, size_t max, struct buf *b);
  */
 int fdio_save(int dirfd, const char *name, const void *, size_t, int sync);
 
+/*
+ * Whether name below dirfd, itself no link, is the file that fd is: else it was
+ * removed or renamed, or is another by now.  Silent.
+ */
+int fdio_is_named(int dirfd, const char *name, int fd);
+
 /* malloc(3)ed text; NULL with errno ENOMEM.  Silent. */
 char *fdio_fmt(const char *, ...) __attribute__((__format__(__printf__, 1, 2)));
 

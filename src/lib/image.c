@@ -34,7 +34,6 @@ image_path(const char *digest, const char *prefix, char path[STORE_PATH_MAX])
 static int
 lock_directory(struct store *st, const char *path, int how)
 {
-	struct stat named, ours;
 	int e, fd;
 
 	fd = openat(
@@ -44,10 +43,7 @@ lock_directory(struct store *st, const char *path, int how)
 	while (flock(fd, how) == -1)
 		if (errno != EINTR)
 			goto fail;
-	if (fstat(fd, &ours) == -1 ||
-	    fstatat(st->fd, path, &named, AT_SYMLINK_NOFOLLOW) == -1)
-		goto fail;
-	if (ours.st_dev == named.st_dev && ours.st_ino == named.st_ino)
+	if (fdio_is_named(st->fd, path, fd))
 		return fd;
 	errno = ENOENT;
 fail:

@@ -145,22 +145,11 @@ root_close(struct root *r)
 	r->parentfd = r->fd = -1;
 }
 
-/* Whether name in dirfd is still what fd is. */
-static int
-is_same(int dirfd, const char *name, int fd)
-{
-	struct stat named, ours;
-
-	return fstat(fd, &ours) == 0 &&
-	       fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
-}
-
 /* Whether BASE still has its name: nobody has begun to remove it. */
 static int
 is_named(const struct root *r)
 {
-	return is_same(r->parentfd, r->name, r->fd);
+	return fdio_is_named(r->parentfd, r->name, r->fd);
 }
 
 /*
@@ -429,7 +418,7 @@ remove_half(int dirfd, const char *name, int fd, const char *path)
 		rc = unlinkat(dirfd, name, AT_REMOVEDIR) == 0;
 	else if (flock(lock, LOCK_EX | LOCK_NB) == 0 &&
 		 /* it may have got its name just before */
-		 is_same(dirfd, name, fd))
+		 fdio_is_named(dirfd, name, fd))
 		rc = unmount(fd, path) == 0 &&
 			     remove_rest(dirfd, fd, name, path) == 0
 			 ? 1
