@@ -240,7 +240,7 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	cat img.tar >fifo 2>/dev/null 3>&- &
 	run_err 6 "chr-pull: ./fifo: over the limit of $CHR_MAX_BYTES bytes" \
 	    chr-pull ./fifo
-	wait
+	wait "$!" || :
 	# where the limit is not minded, that of the shell ends it
 	run_err 6 "chr-pull: /dev/zero: over the limit of $CHR_MAX_BYTES bytes" \
 	    bash -c 'ulimit -f 10000; exec chr-pull /dev/zero'
