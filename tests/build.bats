@@ -6,6 +6,7 @@ load helper
 
 # A copy of what is built, so that the checkout's own build is left alone.
 tree() {
+	skip_if_sanitized
 	need "$1"
 	mkdir "$T/tree"
 	cp -R "$TOP/Makefile" "$TOP/src" "$TOP/man" "$T/tree"
