@@ -993,6 +993,78 @@ early() {
 	grep -q on log
 }
 
+# in_a_job COMMAND...: as serve with $T/log, in a process group that a shell
+# looks after.
+in_a_job() {
+	set -m
+	serve "$T/log" "$@"
+	set +m
+}
+
+@test "CONT while the stop of the command is being noted" {
+	need strace
+	local pid
+
+	in_a_job strace -o trace -e trace=wait4 \
+	    -e inject=wait4:delay_exit=600000:when=1 chr-exec -r "$root" \
+	    sh -c 'echo up; while [ ! -e /end ]; do sleep 0.02; done; exit 4'
+	wait_for grep -q up log
+	pid=$(pgrep -P "$server")
+	kill -TSTP "$pid"
+	wait_for grep -q '^State:.*T' "/proc/$(pgrep -P "$pid")/status"
+	sleep 0.1
+	kill -CONT "$pid"
+	: >"$root/end"
+	wait_for sh -c '! kill -0 "$0" 2>/dev/null' "$pid"
+	ended
+	[ "$code" = 4 ]
+	[ ! -e "$base" ]
+}
+
+@test "TSTP and CONT in quick succession" {
+	local i
+
+	in_a_job chr-exec -r "$root" \
+	    sh -c 'echo up; while [ ! -e /end ]; do sleep 0.02; done; exit 4'
+	wait_for grep -q up log
+	for ((i = 0; i < 100; i++)); do
+		kill -TSTP "$server"
+		kill -CONT "$server"
+	done
+	: >"$root/end"
+	wait_for sh -c '! [ -e "$0" ]' "$base"
+	ended
+	[ "$code" = 4 ]
+}
+
+@test "CONT to a command that runs" {
+	started -r "$root" sh -c 'trap "echo cont" CONT; echo up
+	    while [ ! -e /end ]; do sleep 0.02; done'
+	kill -CONT "$server"
+	wait_for grep -q cont log
+	kill -CONT "$server"
+	wait_for grep -qz 'cont.*cont' log
+	: >"$root/end"
+	ended
+	[ "$(cat log)" = "up
+cont
+cont" ]
+}
+
+@test "a shell with jobs of its own that stops itself, and fg" {
+	run on_tty -w 'READY' -s "chr-exec -rp $root sh\n" \
+	    -w '/ # ' -s 'kill -STOP $$\n' -w Stopped -s '' \
+	    -w 'READY ' -s 'fg\n' -w 'root sh' -s 'echo in""ner\n' \
+	    -w inner -s 'kill -STOP $$\n' -w Stopped -s '' \
+	    -w 'READY ' -s 'fg\n' -w 'root sh' -s 'echo a""gain; exit 3\n' \
+	    -w 'READY ' -s 'echo code=$?; exit\n' -- \
+	    env PS1='READY ' bash --norc --noprofile -i
+	assert_output --partial inner
+	assert_output --partial again
+	assert_output --partial code=3
+	[ ! -e "$base" ]
+}
+
 @test "what the command leaves behind is ended" {
 	started -r "$root" sh -c '(trap "echo term >&2; exit" TERM
 	    echo up; while :; do sleep 0.05; done) & sleep 0.3; exit 6'

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +56,12 @@ static const struct {
 static const int not_ours[] = {SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGILL,
     SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 
-static volatile sig_atomic_t child;   /* 0 when there is none */
-static volatile sig_atomic_t stopped; /* the child, as far as is known */
-static volatile sig_atomic_t early;   /* signals from before the child */
+static volatile sig_atomic_t child;	/* 0 when there is none */
+static volatile sig_atomic_t continued; /* since the child's stop was noted */
+static volatile sig_atomic_t early;	/* signals from before the child */
 static volatile sig_atomic_t term_as;
+/* The controlling terminal, and the child's group if that had it; else -1. */
+static volatile sig_atomic_t tty = -1, tty_group = -1;
 static pid_t parent;
 
 static struct sigaction old_action[NSIG];
@@ -125,32 +128,49 @@ was_sent(const siginfo_t *si)
 	       si->si_pid != child && si->si_pid != parent;
 }
 
+/* Whether the child was continued after it had stopped; flags of waitid(2). */
+static int
+was_continued(int flags)
+{
+	siginfo_t si;
+
+	/* not waitpid(2), which would reap it if it has ended */
+	memset(&si, 0, sizeof(si));
+	return waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG | flags) ==
+		   0 &&
+	       si.si_pid == child;
+}
+
+/*
+ * SIGCONT: a shell's fg sends it to both, kill(1) to this process alone.  fg
+ * gives the terminal to this process's group; a shell in one of its own that
+ * had it before must not find it taken away.
+ */
+static void
+resume(void)
+{
+	if (tty_group > 0 && tcgetpgrp(tty) == getpgrp())
+		tcsetpgrp(tty, (pid_t)tty_group);
+	if (!was_continued(0)) {
+		kill((pid_t)child, SIGCONT);
+		/* by us: not to be seen the next time */
+		was_continued(0);
+	}
+}
+
 static void
 forward(int sig, siginfo_t *si, void *context)
 {
 	int e = errno;
 
 	(void)context;
-	if (child > 0 && (early || was_sent(si)))
-		kill((pid_t)child, sig == SIGTERM ? (int)term_as : sig);
-	errno = e;
-}
-
-/* SIGCONT: a shell's fg sends it to both, kill(1) to this process alone. */
-static void
-resume(int sig)
-{
-	int e = errno;
-	siginfo_t si;
-
-	if (child > 0 && stopped) {
-		stopped = 0;
-		/* not waitpid(2), which would reap it if it has ended */
-		memset(&si, 0, sizeof(si));
-		if (waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG) ==
-			-1 ||
-		    si.si_pid != child)
-			kill((pid_t)child, sig);
+	if (sig == SIGCONT)
+		continued = 1;
+	if (child > 0 && (early || was_sent(si))) {
+		if (sig == SIGCONT)
+			resume();
+		else
+			kill((pid_t)child, sig == SIGTERM ? (int)term_as : sig);
 	}
 	errno = e;
 }
@@ -176,14 +196,11 @@ catch_signals(void)
 	for (sig = 1; sig < NSIG; sig++) {
 		memset(&sa, 0, sizeof(sa));
 		sigfillset(&sa.sa_mask);
-		sa.sa_flags = SA_RESTART;
-		if (sig == SIGCHLD)
+		sa.sa_flags = SA_RESTART | SA_SIGINFO;
+		sa.sa_sigaction = forward;
+		if (sig == SIGCHLD) {
+			sa.sa_flags = 0;
 			sa.sa_handler = SIG_DFL;
-		else if (sig == SIGCONT)
-			sa.sa_handler = resume;
-		else {
-			sa.sa_sigaction = forward;
-			sa.sa_flags |= SA_SIGINFO;
 		}
 		if (is_ours(sig) && sigaction(sig, &sa, &old_action[sig]) == 0)
 			sigaddset(&changed, sig);
@@ -258,20 +275,41 @@ supervise_bind(void)
 	return 0;
 }
 
+/* Whether the stopped child has the terminal, in a group of its own. */
+static void
+note_terminal(void)
+{
+	pid_t group;
+
+	if (tty == -1)
+		tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (tty != -1 && (group = tcgetpgrp(tty)) != getpgrp() &&
+	    group == getpgid((pid_t)child))
+		tty_group = group;
+}
+
 /*
- * Stops as the command has.  By SIGTSTP, which does nothing in a process group
- * that no shell looks after.
+ * Stops as the command has, unless that is continued meanwhile.  All signals
+ * are blocked.  By SIGTSTP, which does nothing in a process group that no shell
+ * looks after, and which a SIGCONT takes back as long as it is blocked.
  */
 static void
 stop_too(void)
 {
 	struct sigaction sa, old;
+	sigset_t set;
 
+	note_terminal();
+	sigemptyset(&set);
+	sigaddset(&set, SIGCONT);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	kill(parent, SIGTSTP);
 	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = SIG_DFL;
-	stopped = 1;
+	sa.sa_handler = continued || was_continued(WNOWAIT) ? SIG_IGN : SIG_DFL;
 	sigaction(SIGTSTP, &sa, &old);
-	raise(SIGTSTP);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	sigaction(SIGTSTP, &old, NULL);
 }
 
@@ -295,14 +333,15 @@ supervise_wait(void)
 		}
 		/* once reaped, its number may be another process's */
 		sigprocmask(SIG_SETMASK, &all, NULL);
+		continued = 0;
 		pid = waitpid(si.si_pid, &status, WNOHANG | WUNTRACED);
-		if (pid == child && !WIFSTOPPED(status))
+		if (pid == child && WIFSTOPPED(status))
+			stop_too();
+		else if (pid == child)
 			child = 0;
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		if (child == 0)
 			return status;
-		if (pid == child)
-			stop_too();
 	}
 }
 
