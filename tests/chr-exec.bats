@@ -1085,6 +1085,12 @@ cont" ]
 	[ ! -e "$base" ]
 }
 
+@test "what is left behind in a process namespace with its own /proc" {
+	run_err 4 "" unshare --pid --fork --mount-proc chr-exec -rp "$root" \
+	    sh -c 'sleep 60 >/dev/null 2>&1 & exit 4'
+	[ ! -e "$base" ]
+}
+
 @test "a child that is not in the root is left alone" {
 	run_err 0 "" bash -c 'sleep 60 >/dev/null 2>&1 3>&- & echo $!; exec chr-exec -r "$0" \
 	    sh -c "sleep 60 & exit 0"' "$root"
