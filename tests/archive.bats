@@ -269,6 +269,14 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	[ -z "$(ls -A "$CHR_STORE/images")" ]
 }
 
+@test "a fall-back to another architecture is warned about" {
+	mkimage -p linux/386 -n a/b:1 img.tar "$small"
+	run_err 0 "chr-pull: docker.io/a/b:1: warning: the image is for linux/386, not linux/amd64" \
+	    chr-pull -p linux/amd64 ./img.tar
+	mkimage -p linux/arm/v6 -n a/c:1 arm.tar "$small"
+	run_err 0 "" chr-pull -p linux/arm/v7 ./arm.tar
+}
+
 @test "an archive that ends after any of its blocks" {
 	local n size
 

@@ -354,7 +354,9 @@ pull_check_platform(const char *name, const struct platform *want, int dirfd)
 	if (text != NULL &&
 	    sscanf(text, "%31[^/]/%31[^/]/%31[^/]", os, arch, variant) > 0) {
 		platform_set(&have, os, arch, variant);
-		if (platform_rank(want, &have) == -1)
+		/* another architecture may run here, but is worth a word */
+		if (platform_rank(want, &have) == -1 ||
+		    strcmp(want->arch, have.arch) != 0)
 			msg_warnx("%s: warning: the image is for %s, not %s",
 			    name, platform_str(&have, h),
 			    platform_str(want, w));
