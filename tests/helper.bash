@@ -236,11 +236,11 @@ as_user() {
 	    --bounding-set=-all "$@"
 }
 
-# wait_for COMMAND...: until it succeeds, 10 seconds at most.
+# wait_for COMMAND...: until it succeeds, 30 seconds at most.
 wait_for() {
 	local i
 
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		! "$@" || return 0
 		sleep 0.05
 	done
