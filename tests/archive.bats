@@ -388,6 +388,7 @@ archive() {
 }
 
 @test "too many members, too long names" {
+	skip_if_sanitized
 	archive '
 for i in range(10000): add("blobs/%d" % i)
 add("one/layer.tar", layer)
@@ -487,6 +488,7 @@ image(["one/layer.tar"], ["UPPER bad/name:1"])'
 }
 
 @test "many tags: each once, index.json once" {
+	skip_if_sanitized
 	need strace
 	archive '
 add("one/layer.tar", layer)

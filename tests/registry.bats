@@ -543,6 +543,7 @@ $host: HTTP 503; trying again in 0.0 s*" \
 	fake
 	mkdir -m 700 "$CHR_STORE"
 	mkdir -p "$CHR_STORE/blobs/sha256"
+	: >"$CHR_STORE/oci-layout"
 	printf 'something else' >"$CHR_STORE/blobs/sha256/.${layer#sha256:}.part"
 	pulls
 	asked "blobs/$layer range=bytes=14-" 1
