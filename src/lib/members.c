@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "decoder.h"
 #include "digest.h"
-#include "layer.h"
 #include "msg.h"
 #include "path.h"
 
@@ -101,9 +101,18 @@ add_member(struct members *m, const char *path, char *link)
 	return 0;
 }
 
+/* Says why the decoder failed. */
+static int
+fail_decoder(const struct members *m, const struct decoder *in)
+{
+	return msg_failx(
+	    decoder_status(in), "%s: %s", m->path, decoder_why(in));
+}
+
 /* Reads the data of the current entry: hashed, and kept where it is small. */
 static int
-read_member(struct members *m, struct layer *l, struct member *v, size_t size)
+read_member(
+    struct members *m, struct decoder *in, struct member *v, size_t size)
 {
 	struct digest *hash;
 	uint64_t at = 0, offset;
@@ -118,7 +127,7 @@ read_member(struct members *m, struct layer *l, struct member *v, size_t size)
 	}
 	if ((hash = digest_new("sha256:")) == NULL)
 		return msg_fail(ST_LOCAL, "%s", m->path);
-	while ((rc = layer_data(l, &data, &len, &offset)) == 1) {
+	while ((rc = decoder_data(in, &data, &len, &offset)) == 1) {
 		if (offset != at) {
 			rc = msg_failx(
 			    ST_REFUSED, "%s: %s: sparse", m->path, v->path);
@@ -130,7 +139,7 @@ read_member(struct members *m, struct layer *l, struct member *v, size_t size)
 		at += len;
 	}
 	if (rc == -1) {
-		rc = layer_status(l);
+		rc = fail_decoder(m, in);
 		goto out;
 	}
 	v->desc.size = at;
@@ -158,7 +167,7 @@ link_path(const char *path, const struct layer_entry *e)
 }
 
 static int
-scan_entry(struct members *m, struct layer *l, const struct layer_entry *e,
+scan_entry(struct members *m, struct decoder *in, const struct layer_entry *e,
     uint64_t ordinal)
 {
 	char *link = NULL, *path;
@@ -179,7 +188,7 @@ scan_entry(struct members *m, struct layer *l, const struct layer_entry *e,
 		m->v[m->n - 1].ordinal = ordinal;
 		if (link == NULL)
 			rc = read_member(
-			    m, l, &m->v[m->n - 1], (size_t)e->size);
+			    m, in, &m->v[m->n - 1], (size_t)e->size);
 	}
 out:
 	free(path);
@@ -187,18 +196,18 @@ out:
 }
 
 /* Opens it from its start. */
-static struct layer *
+static struct decoder *
 open_layer(struct members *m)
 {
-	struct layer *l;
+	struct decoder *in;
 
 	if (lseek(m->fd, 0, SEEK_SET) == -1) {
 		msg_warn("%s", m->path);
 		return NULL;
 	}
-	if ((l = layer_open(m->fd, m->path)) != NULL)
-		layer_limit(l, m->opts.bytes_max);
-	return l;
+	if ((in = decoder_start(m->fd, m->opts.bytes_max)) == NULL)
+		msg_warn("%s", m->path);
+	return in;
 }
 
 /* Lists a tar from its start; also finds the diffID of it all. */
@@ -206,25 +215,27 @@ static int
 scan(struct members *m)
 {
 	struct layer_entry e;
-	struct layer *l;
+	struct decoder *in;
 	uint64_t n;
 	int rc;
 
-	if ((l = open_layer(m)) == NULL)
+	if ((in = open_layer(m)) == NULL)
 		return ST_LOCAL;
-	for (n = 0; (rc = layer_next(l, &e)) == 1; n++)
-		if ((rc = scan_entry(m, l, &e, n)) != 0)
+	for (n = 0; (rc = decoder_next(in, &e)) == 1; n++)
+		if ((rc = scan_entry(m, in, &e, n)) != 0)
 			goto out;
 	if (rc == -1)
-		rc = layer_status(l);
-	else if (!layer_marked(l))
+		rc = fail_decoder(m, in);
+	else if (!decoder_marked(in))
 		/* no digest is known that would tell */
 		rc = msg_failx(
 		    ST_REFUSED, "%s: the archive is cut short", m->path);
-	else
-		rc = layer_end(l, m->diffid);
+	else {
+		strcpy(m->diffid, decoder_diffid(in));
+		rc = 0;
+	}
 out:
-	layer_close(l);
+	decoder_close(in);
 	return rc;
 }
 
@@ -480,7 +491,7 @@ struct extract {
 
 /* One member's data, to memory or to the store. */
 static int
-copy_member(struct extract *x, struct layer *l, const struct descriptor *d)
+copy_member(struct extract *x, struct decoder *in, const struct descriptor *d)
 {
 	struct blob *b = NULL;
 	const void *data;
@@ -496,7 +507,7 @@ copy_member(struct extract *x, struct layer *l, const struct descriptor *d)
 		if (rc != BLOB_OURS || (rc = blob_restart(b)) != 0)
 			goto out;
 	}
-	while ((rc = layer_data(l, &data, &len, &offset)) == 1) {
+	while ((rc = decoder_data(in, &data, &len, &offset)) == 1) {
 		if (b != NULL)
 			rc = blob_write(b, data, len);
 		else if (buf_add(x->memory, data, len) == -1)
@@ -507,7 +518,7 @@ copy_member(struct extract *x, struct layer *l, const struct descriptor *d)
 			goto out;
 	}
 	if (rc == -1)
-		rc = layer_status(l);
+		rc = fail_decoder(x->m, in);
 	else if (b != NULL)
 		return blob_commit(b);
 out:
@@ -543,7 +554,7 @@ left(const struct extract *x)
 
 /* Takes what is wanted of the current entry, which is this member. */
 static int
-take(struct extract *x, struct layer *l, const struct member *v)
+take(struct extract *x, struct decoder *in, const struct member *v)
 {
 	size_t i;
 	int rc;
@@ -552,7 +563,7 @@ take(struct extract *x, struct layer *l, const struct member *v)
 		;
 	if (i == x->n)
 		return 0;
-	if ((rc = copy_member(x, l, &x->want[i])) != 0)
+	if ((rc = copy_member(x, in, &x->want[i])) != 0)
 		return rc;
 	return tell(x, x->want[i].digest);
 }
@@ -563,24 +574,25 @@ extract_once(struct extract *x)
 {
 	struct members *m = x->m;
 	struct layer_entry e;
-	struct layer *l;
+	struct decoder *in;
 	uint64_t n;
 	size_t at = 0;
 	int rc = 0;
 
-	if ((l = open_layer(m)) == NULL)
+	if ((in = open_layer(m)) == NULL)
 		return ST_LOCAL;
 	for (n = 0; rc == 0 && at < m->n; n++) {
-		if (layer_next(l, &e) != 1)
-			rc = layer_status(l) != 0
-				 ? layer_status(l)
-				 : msg_failx(ST_REFUSED,
-				       "%s: changed while it was read",
-				       m->path);
-		else if (m->v[at].ordinal == n)
-			rc = take(x, l, &m->v[at++]);
+		if ((rc = decoder_next(in, &e)) != 1)
+			rc = rc == -1 ? fail_decoder(m, in)
+				      : msg_failx(ST_REFUSED,
+					    "%s: changed while it was read",
+					    m->path);
+		else if (m->v[at].ordinal != n)
+			rc = 0;
+		else
+			rc = take(x, in, &m->v[at++]);
 	}
-	layer_close(l);
+	decoder_close(in);
 	return rc;
 }
 

@@ -1,7 +1,6 @@
 /* See LICENSE. */
 #include "unpack.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -15,15 +14,11 @@
 #include <unistd.h>
 
 #include "apply.h"
+#include "decoder.h"
 #include "fault.h"
 #include "fdio.h"
-#include "layer.h"
 #include "msg.h"
 #include "sys.h"
-#include "wire.h"
-
-#define PIPE_SIZE (1 << 20)
-#define DECODER_MEMORY ((rlim_t)1 << 30)
 
 struct unpack {
 	const char *name;
@@ -32,120 +27,28 @@ struct unpack {
 	int stats; /* struct unpack_stats comes up here */
 };
 
-/* --- the decoder: parses foreign bytes, may only read and write --- */
-
-/* Everything of a layer, as records; -1 when it failed or nobody reads. */
-static int
-decode(struct layer *l, struct wire_out *out)
-{
-	char diffid[DIGEST_MAX];
-	struct layer_entry e;
-	uint64_t offset;
-	const void *data;
-	size_t len;
-	int rc, more;
-
-	while ((rc = layer_next(l, &e)) == 1) {
-		wire_entry(out, &e);
-		if (e.type != LAYER_FILE)
-			continue;
-		while ((more = layer_data(l, &data, &len, &offset)) == 1)
-			wire_data(out, data, len, offset);
-		if (more == -1)
-			return -1;
-	}
-	if (rc == -1 || layer_end(l, diffid) != 0)
-		return -1;
-	wire_end(out, diffid);
-	return 0;
-}
-
-/* Nothing but what it has open and some memory is left to a decoder. */
-static int
-confine(int blob, int out)
-{
-	struct rlimit none = {0, 0};
-
-	if (dup2(blob, 3) == -1 || dup2(out, 4) == -1 ||
-	    sys_close_range(5, INT_MAX) == -1 || sys_die_with_parent() == -1)
-		return -1;
-#ifndef __SANITIZE_ADDRESS__
-	struct rlimit memory = {DECODER_MEMORY, DECODER_MEMORY};
-
-	if (setrlimit(RLIMIT_AS, &memory) == -1)
-		return -1;
-#endif
-	if (setrlimit(RLIMIT_FSIZE, &none) == -1 ||
-	    setrlimit(RLIMIT_NPROC, &none) == -1)
-		return -1;
-	if (sys_confine() == -1)
-		return -1;
-	close(STDIN_FILENO);
-	close(STDOUT_FILENO);
-#ifndef __SANITIZE_ADDRESS__
-	close(STDERR_FILENO);
-#endif
-	return 0;
-}
-
-static void
-decoder(int blob, int out, uint64_t bytes_max)
-{
-	struct wire_out *w;
-	struct layer *l;
-	int rc;
-
-	/* out of the way of 3 and 4 */
-	blob = fcntl(blob, F_DUPFD, 5);
-	out = fcntl(out, F_DUPFD, 5);
-	if ((l = layer_open(3, NULL)) == NULL || (w = wire_writer(4)) == NULL ||
-	    confine(blob, out) == -1) {
-		msg_warn("decoder");
-		_exit(ST_LOCAL);
-	}
-	layer_limit(l, bytes_max);
-	if ((rc = decode(l, w)) == -1 && layer_status(l) != 0)
-		wire_failed(w, layer_status(l), layer_why(l));
-	wire_flush(w);
-	_exit(rc == 0 ? 0 : ST_REFUSED);
-}
-
 /* --- the writer: the child that makes the tree --- */
-
-struct decoding {
-	pid_t pid;
-	int fd; /* -1: not started */
-};
 
 struct writer {
 	const struct unpack_job *job;
 	int ready; /* layer numbers come here */
 	char *is_ready;
-	struct decoding *decoding;
+	struct decoder **decoders; /* of layers; NULL: not started */
 	struct apply *apply;
 };
 
 static int
 start_decoder(struct writer *w, size_t i)
 {
-	struct decoding *d = &w->decoding[i];
-	int blob, p[2];
+	int blob;
 
-	if (d->fd != -1)
+	if (w->decoders[i] != NULL)
 		return 0;
 	if ((blob = w->job->open(w->job->arg, i)) == -1)
 		return -1;
-	if (pipe2(p, O_CLOEXEC) == -1) {
-		close(blob);
-		return msg_fail(-1, "%s", w->job->name);
-	}
-	sys_widen_pipe(p[1], PIPE_SIZE);
-	if ((d->pid = fork()) == 0)
-		decoder(blob, p[1], w->job->limits.bytes);
+	w->decoders[i] = decoder_start(blob, w->job->limits.bytes);
 	close(blob);
-	close(p[1]);
-	d->fd = p[0];
-	return d->pid == -1 ? msg_fail(-1, "%s: fork", w->job->name) : 0;
+	return w->decoders[i] == NULL ? msg_fail(-1, "%s", w->job->name) : 0;
 }
 
 /*
@@ -169,56 +72,48 @@ wait_ready(struct writer *w, size_t i)
 	}
 }
 
+/* Applies the current entry, with its data. */
 static int
-check_end(
-    const struct writer *w, size_t i, const char *digest, const char *found)
+apply_whole(struct writer *w, struct decoder *d, const struct layer_entry *e)
 {
-	if (strcmp(found, w->job->diffids[i]) == 0)
+	const void *data;
+	uint64_t offset;
+	size_t len;
+	int more, rc;
+
+	rc = apply_entry(w->apply, e);
+	while (rc == 0 && (more = decoder_data(d, &data, &len, &offset)) != 0)
+		rc = more == -1 ? -1 : apply_data(w->apply, data, len, offset);
+	return rc;
+}
+
+/* Applies one layer; -1 when it was the decoder that failed. */
+static int
+apply_entries(struct writer *w, size_t i, const char *digest, struct decoder *d)
+{
+	struct layer_entry e;
+	int rc;
+
+	while ((rc = decoder_next(d, &e)) == 1)
+		if ((rc = apply_whole(w, d, &e)) != 0)
+			return rc;
+	if (rc == -1)
+		return -1;
+	if ((rc = apply_close(w->apply)) != 0)
+		return rc;
+	if (strcmp(decoder_diffid(d), w->job->diffids[i]) == 0)
 		return 0;
 	return msg_failx(ST_REFUSED,
 	    "%s: layer %s: expected diffID %s, found %s", w->job->name, digest,
-	    w->job->diffids[i], found);
-}
-
-/* Applies one layer's records. */
-static int
-apply_records(
-    struct writer *w, size_t i, const char *digest, struct wire_in *in)
-{
-	struct wire_record r;
-	int rc;
-
-	while ((rc = wire_next(in, &r)) == 1) {
-		switch (r.kind) {
-		case WIRE_ENTRY:
-			rc = apply_entry(w->apply, &r.entry);
-			break;
-		case WIRE_DATA:
-			rc = apply_data(w->apply, r.data, r.len, r.offset);
-			break;
-		case WIRE_FAILED:
-			return msg_failx(
-			    r.status == ST_LOCAL ? ST_LOCAL : ST_REFUSED,
-			    "%s: layer %s: %s", w->job->name, digest, r.text);
-		case WIRE_END:
-			if ((rc = apply_close(w->apply)) != 0)
-				return rc;
-			return check_end(w, i, digest, r.text);
-		}
-		if (rc != 0)
-			return rc;
-	}
-	return msg_failx(ST_LOCAL, "%s: layer %s: the decoder ended%s",
-	    w->job->name, digest, rc == -1 ? " in nonsense" : "");
+	    w->job->diffids[i], decoder_diffid(d));
 }
 
 static int
 apply_one(struct writer *w, size_t i)
 {
-	struct decoding *d = &w->decoding[i];
 	const char *digest = w->job->digest(w->job->arg, i);
-	struct wire_in *in;
-	int rc, status;
+	struct decoder *d;
+	int rc;
 
 	wait_ready(w, i);
 	if (start_decoder(w, i) == -1)
@@ -227,14 +122,13 @@ apply_one(struct writer *w, size_t i)
 	if (i + 1 < w->job->nlayers && w->is_ready[i + 1] &&
 	    start_decoder(w, i + 1) == -1)
 		return ST_LOCAL;
-	if ((in = wire_reader(d->fd)) == NULL)
-		return msg_fail(ST_LOCAL, "%s", w->job->name);
+	d = w->decoders[i];
 	apply_layer(w->apply, digest);
-	rc = apply_records(w, i, digest, in);
-	wire_in_free(in);
-	close(d->fd);
-	while (waitpid(d->pid, &status, 0) == -1 && errno == EINTR)
-		;
+	rc = apply_entries(w, i, digest, d);
+	if (rc == -1)
+		rc = msg_failx(decoder_status(d), "%s: layer %s: %s",
+		    w->job->name, digest, decoder_why(d));
+	decoder_close(d);
 	return rc;
 }
 
@@ -263,15 +157,13 @@ write_tree(struct writer *w, int out)
 	size_t i;
 
 	w->is_ready = calloc(job->nlayers + 1, 1);
-	w->decoding = calloc(job->nlayers + 1, sizeof(*w->decoding));
+	w->decoders = calloc(job->nlayers + 1, sizeof(*w->decoders));
 	umask(0);
 	if ((rootfd = make_root(job)) == -1)
 		return ST_LOCAL;
 	w->apply = apply_new(rootfd, job->name, &job->limits);
-	if (w->is_ready == NULL || w->decoding == NULL || w->apply == NULL)
+	if (w->is_ready == NULL || w->decoders == NULL || w->apply == NULL)
 		return msg_fail(ST_LOCAL, "%s", job->name);
-	for (i = 0; i < job->nlayers; i++)
-		w->decoding[i].fd = -1;
 	for (i = 0; rc == 0 && i < job->nlayers; i++)
 		rc = apply_one(w, i);
 	if (rc == 0)

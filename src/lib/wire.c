@@ -129,9 +129,12 @@ wire_data(struct wire_out *w, const void *data, size_t len, uint64_t offset)
 }
 
 void
-wire_end(struct wire_out *w, const char *diffid)
+wire_end(struct wire_out *w, const char *diffid, int marked)
 {
-	put_head(w, WIRE_END, strlen(diffid) + 1);
+	uint32_t n = marked != 0;
+
+	put_head(w, WIRE_END, sizeof(n) + strlen(diffid) + 1);
+	put(w, &n, sizeof(n));
 	put(w, diffid, strlen(diffid) + 1);
 }
 
@@ -327,14 +330,13 @@ wire_next(struct wire_in *w, struct wire_record *r)
 		r->len = h.len - sizeof(r->offset);
 		return 1;
 	case WIRE_FAILED:
+	case WIRE_END:
 		if (h.len < sizeof(status))
 			return nonsense();
 		memcpy(&status, p, sizeof(status));
 		r->status = (int)status;
 		p += sizeof(status);
 		h.len -= (uint32_t)sizeof(status);
-		/* FALLTHROUGH */
-	case WIRE_END:
 		r->text = p;
 		return h.len > 0 && p[h.len - 1] == '\0' ? 1 : nonsense();
 	}

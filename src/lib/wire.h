@@ -25,7 +25,8 @@ struct wire_out;
 struct wire_out *wire_writer(int fd);
 void wire_entry(struct wire_out *, const struct layer_entry *);
 void wire_data(struct wire_out *, const void *, size_t, uint64_t offset);
-void wire_end(struct wire_out *, const char *diffid);
+/* marked: as layer_marked. */
+void wire_end(struct wire_out *, const char *diffid, int marked);
 void wire_failed(struct wire_out *, int status, const char *why);
 int wire_flush(struct wire_out *);
 void wire_out_free(struct wire_out *);
@@ -42,7 +43,7 @@ struct wire_record {
 	size_t len;
 	uint64_t offset;
 	const char *text; /* diffID of WIRE_END, reason of WIRE_FAILED */
-	int status;	  /* of WIRE_FAILED */
+	int status;	  /* of WIRE_FAILED; of WIRE_END layer_marked */
 };
 
 struct wire_in *wire_reader(int fd);

@@ -1,0 +1,38 @@
+/* See LICENSE. */
+#ifndef DECODER_H
+#define DECODER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layer.h"
+
+/*
+ * A layer that is read by a process of its own, which decompresses, hashes and
+ * parses the foreign bytes and can do nothing but read them and write to its
+ * pipe: no file, no network, no other process, bounded memory.
+ */
+struct decoder;
+
+/*
+ * Starts one that reads fd, which stays the caller's, from its offset, and
+ * refuses more than so many uncompressed bytes.  NULL and errno.  Silent, as
+ * all here.
+ */
+struct decoder *decoder_start(int fd, uint64_t bytes_max);
+
+/* As layer_next and layer_data; after -1 decoder_status and _why say why. */
+int decoder_next(struct decoder *, struct layer_entry *);
+int decoder_data(struct decoder *, const void **, size_t *, uint64_t *offset);
+int decoder_status(const struct decoder *);
+const char *decoder_why(const struct decoder *);
+
+/* After decoder_next returned 0: the digest of all uncompressed bytes, and
+ * whether the end was marked as tar does. */
+const char *decoder_diffid(const struct decoder *);
+int decoder_marked(const struct decoder *);
+
+/* Ends the process; frees. */
+void decoder_close(struct decoder *);
+
+#endif
