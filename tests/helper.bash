@@ -124,12 +124,14 @@ skip_unless_root() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 }
 
-# need PROGRAM...: skips without them; on CI that is a failure.
+# need PROGRAM...: skips without them; on CI that is a failure.  Leaks are not
+# looked for below strace, where the leak sanitizer cannot work.
 need() {
 	local p
 
 	for p; do
 		command -v "$p" >/dev/null || cannot "needs $p"
+		[ "$p" != strace ] || ASAN_OPTIONS+=:detect_leaks=0
 	done
 }
 
