@@ -257,3 +257,58 @@ complete() {
 	wait "$user" || :
 	run_ok chr-rm "$root"
 }
+
+@test "a store whose path has spaces" {
+	local method root
+
+	export CHR_STORE="$T/a b/c  d"
+	pulled
+	for method in copy overlay; do
+		root=$(chr-mkroot -m "$method" box)
+		run_ok chr-exec "$root" sh -c 'echo in'
+		[ "$output" = in ]
+		[ "$(chr-ls -r | cut -f 1)" = "$root" ]
+		run_ok chr-rm "$root"
+	done
+	run_ok chrun run -q box true
+	no_roots
+}
+
+@test "entrypoint and cmd: null, [] and absent are one" {
+	local c
+
+	for c in '"Entrypoint": null, "Cmd": ["echo", "x"]' \
+	    '"Entrypoint": [], "Cmd": ["echo", "x"]' '"Cmd": ["echo", "x"]' \
+	    '"Entrypoint": ["echo"], "Cmd": ["x"]' \
+	    '"Entrypoint": ["echo", "x"], "Cmd": null' \
+	    '"Entrypoint": ["echo", "x"], "Cmd": []'; do
+		pulled -c "{$c}"
+		run_ok chrun run -q box
+		[ "$output" = x ] || fail "$c: $output"
+	done
+	for c in '' '"Entrypoint": null, "Cmd": []'; do
+		pulled -c "{$c}"
+		run_like 125 "chr-exec: *: no command" chrun run -q box
+	done
+	no_roots
+}
+
+@test "an image whose /proc is a link, a fifo, a file" {
+	local root
+
+	pulled
+	root=$(chr-mkroot box)
+	rmdir "$root/proc"
+	ln -s /tmp "$root/proc"
+	run_ok chr-exec -p "$root" sh -c 'cat /tmp/self/comm'
+	[ "$output" = cat ]
+	rm "$root/proc"
+	mkfifo "$root/proc"
+	run_err 125 "chr-exec: $root/proc: Not a directory" \
+	    timeout 10 chr-exec -p "$root" true
+	rm "$root/proc"
+	truncate -s 11M "$root/proc"
+	run_err 125 "chr-exec: $root/proc: Not a directory" \
+	    chr-exec -p "$root" true
+	run_ok chr-rm "$root"
+}
