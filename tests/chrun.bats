@@ -282,6 +282,7 @@ touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
 }
 
 @test "run: 200 at once" {
+	skip_if_sanitized
 	local i pids=
 
 	pulled

@@ -26,7 +26,7 @@ teardown() {
 }
 
 helper_setup() {
-	local v
+	local leaks v
 
 	for v in ${!CHR_@} ${!XDG_@} ${!DOCKER_@} ${!MAKE@} MFLAGS \
 	    FAULT FAULT_LOG SSL_CERT_FILE \
@@ -42,7 +42,14 @@ helper_setup() {
 	mkdir -m 755 "$T/tmp" "$T/home"
 	export TMPDIR=$T/tmp HOME=$T/home CHR_STORE=$T/store LC_ALL=C TZ=UTC
 	export PATH="$CHR_BIN:$PATH"
-	export ASAN_OPTIONS=log_path=$T/sanitizer:exitcode=99:detect_leaks=1
+	# what ends inside a root has no /proc, without which the leak sanitizer
+	# may wait for ever
+	leaks=1
+	case ${BATS_TEST_FILENAME##*/} in
+	chr-exec.bats | chrun.bats | man.bats | pipelines.bats | redis.bats | \
+	    roots.bats) leaks=0 ;;
+	esac
+	export ASAN_OPTIONS=log_path=$T/sanitizer:exitcode=99:detect_leaks=$leaks
 	export UBSAN_OPTIONS=log_path=$T/sanitizer:print_stacktrace=1
 	umask 022
 	cd "$T" || return
