@@ -151,6 +151,20 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	chr-rm "$output"
 }
 
+@test "several images of a layout that have tags alone" {
+	mkimage -f oci -n v1 layout "$small"
+	mkimage -f oci -n v2 second 'file other'
+	cp -R second/blobs layout/
+	python3 - <<-'EOT'
+		import json
+		a = json.load(open("layout/index.json"))
+		a["manifests"] += json.load(open("second/index.json"))["manifests"]
+		json.dump(a, open("layout/index.json", "w"))
+	EOT
+	run_err 6 "chr-pull: ./layout: 2 images without names: cannot tell which; tags: v1, v2" \
+	    chr-pull -t x ./layout
+}
+
 @test "an index that names platforms whose blobs are absent" {
 	mkimage -f oci -n a/b:1 layout "$small"
 	python3 - <<-'EOT'

@@ -283,6 +283,30 @@ own_name(const struct manifest_entry *e)
 	return NULL;
 }
 
+/* Several images, and nothing that tells which: says the tags they have. */
+static int
+refuse_many(const struct imagefile *a, const struct manifest *m, size_t n)
+{
+	struct buf tags = {0};
+	const char *tag;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < m->nentries; i++) {
+		tag = m->entries[i].ref_name;
+		if (own_name(&m->entries[i]) != NULL || tag == NULL)
+			continue;
+		if (buf_addstr(&tags, tags.len > 0 ? ", " : "; tags: ") == -1 ||
+		    buf_addstr(&tags, tag) == -1)
+			break;
+	}
+	rc = msg_failx(ST_REFUSED,
+	    "%s: %zu images without names: cannot tell which%.1000s", a->path,
+	    n, tags.data != NULL ? tags.data : "");
+	buf_free(&tags);
+	return rc;
+}
+
 /*
  * Several images without names are one image for several platforms, when the
  * platforms say so.
@@ -311,9 +335,7 @@ add_unnamed(struct imagefile *a, const struct manifest *m, struct buf *body)
 	if (n == 1)
 		return add_image(a, NULL, only->desc.digest);
 	if (platforms < n)
-		return msg_failx(ST_REFUSED,
-		    "%s: %zu images without names: cannot tell which", a->path,
-		    n);
+		return refuse_many(a, m, n);
 	if ((doc = add_doc(a, body, INDEX_TYPE)) == NULL)
 		return no_memory(a);
 	return add_image(a, NULL, doc->digest);
