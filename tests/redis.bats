@@ -91,9 +91,12 @@ start_redis() {
 
 @test "redis-cli on a terminal: line editing, history, ^C" {
 	start_redis
-	# left, backspace, end; up; ^C leaves it
+	# left, backspace, end; up; ^C leaves it.  What is typed before the
+	# prompt is the terminal's: ^C would kill.
 	run on_tty -w "$port> " -s 'set a 19X\x1b[D\x7f3\x1b[F\x7f\r' \
-	    -w OK -s 'get a\r' -w '"13"' -s '\x1b[A\r' -w '"13"' -s '\x03' \
+	    -w OK -s '' -w "$port> " -s 'get a\r' \
+	    -w '"13"' -s '' -w "$port> " -s '\x1b[A\r' \
+	    -w '"13"' -s '' -w "$port> " -s '\x03' \
 	    -- chrun run -q "$image" redis-cli -p "$port"
 	[ "$status" = 0 ] || fail "$status: $output"
 	[ "$(cli get a)" = 13 ]
@@ -107,11 +110,13 @@ start_redis() {
 		PS1='shell: '
 		cd "$T"
 	EOT
-	# while it edits a line, redis-cli takes ^Z for a letter
+	# while it edits a line, redis-cli takes ^Z for a letter; what was
+	# published while it stood still shows that it goes on
 	run on_tty -w 'shell: ' \
 	    -s "chrun run -q $image redis-cli -p $port subscribe news\\r" \
-	    -w '"subscribe"' -s '\x1a' -w Stopped -s 'echo ba""ck\r' \
-	    -w back -w 'shell: ' -s 'fg\r' -w subscribe -s '\x03' \
+	    -w '"subscribe"' -s '\x1a' -w Stopped -s '' -w 'shell: ' \
+	    -s "redis-cli -p $port publish news ba''ck\\r" \
+	    -w '(integer) 1' -s '' -w 'shell: ' -s 'fg\r' -w back -s '\x03' \
 	    -w 'shell: ' -s 'exit 0\r' -- bash --rcfile rc -i
 	[ "$status" = 0 ] || fail "$status: $output"
 	end_server "$server"
