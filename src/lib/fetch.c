@@ -51,6 +51,7 @@ struct fetch {
 	size_t nitems;
 	size_t left;
 	unsigned running;
+	int failed; /* a write to the store: the end of all; said already */
 };
 
 static int
@@ -84,12 +85,21 @@ progress_by(const struct item *it, uint64_t from, uint64_t to)
 	progress_add(it->fetch->r->opts.progress, (int64_t)(to - from));
 }
 
+/* What a write to the store returned: where it failed, others need not try. */
+static int
+local(const struct item *it, int rc)
+{
+	if (rc == ST_LOCAL)
+		it->fetch->failed = rc;
+	return rc;
+}
+
 static int
 restart(struct item *it)
 {
 	progress_by(it, blob_offset(it->blob), 0);
 	it->start = 0;
-	return blob_restart(it->blob);
+	return local(it, blob_restart(it->blob));
 }
 
 /* --- the reply as it comes --- */
@@ -153,7 +163,10 @@ on_data(struct http_call *call, const void *data, size_t len)
 {
 	struct item *it = call->arg;
 
-	if ((it->status = blob_write(it->blob, data, len)) != 0)
+	if (it->fetch->failed != 0)
+		return -1;
+	it->status = local(it, blob_write(it->blob, data, len));
+	if (it->status != 0)
 		return -1;
 	progress_add(it->fetch->r->opts.progress, (int64_t)len);
 	return 0;
@@ -487,6 +500,8 @@ run(struct fetch *f)
 		if (f->left == 0)
 			break;
 		call = http_wait(f->r->http, patience(f));
+		if (f->failed != 0)
+			return f->failed;
 		/* before what this call may fail with */
 		if ((rc = f->done(f->arg, f->n)) != 0)
 			return rc;
@@ -533,7 +548,7 @@ int
 registry_blobs(struct registry *r, struct store *st, const struct descriptor *d,
     size_t n, int (*done)(void *, size_t), void *arg)
 {
-	struct fetch f = {r, st, d, n, done, arg, NULL, 0, 0, 0};
+	struct fetch f = {r, st, d, n, done, arg, NULL, 0, 0, 0, 0};
 	size_t i;
 	int rc;
 

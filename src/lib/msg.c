@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static void (*before)(void);
+static int deferred = -1;
 
 /* The length of the UTF-8 sequence at s, control characters left out, or 0. */
 static size_t
@@ -66,21 +67,26 @@ msg_escape(char *dst, size_t size, const char *src)
 	return dst;
 }
 
-static void print(const char *, const char *, va_list) MSG_PRINTF(2, 0);
+static void print(int, const char *, const char *, va_list) MSG_PRINTF(3, 0);
 
+/* To fd as a line, or where it is -1 to people. */
 static void
-print(const char *reason, const char *fmt, va_list ap)
+print(int fd, const char *reason, const char *fmt, va_list ap)
 {
+	const char *colon, *why;
 	char text[3072], safe[4096];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	msg_escape(safe, sizeof(safe), text);
+	why = reason != NULL ? reason : "";
+	colon = reason != NULL ? ": " : "";
+	if (fd != -1) {
+		dprintf(fd, "%s%s%s\n", safe, colon, why);
+		return;
+	}
 	if (before != NULL)
 		before();
-	if (reason != NULL)
-		warnx("%s: %s", safe, reason);
-	else
-		warnx("%s", safe);
+	warnx("%s%s%s", safe, colon, why);
 }
 
 void
@@ -90,7 +96,7 @@ msg_warn(const char *fmt, ...)
 	int e = errno;
 
 	va_start(ap, fmt);
-	print(strerror(e), fmt, ap);
+	print(-1, strerror(e), fmt, ap);
 	va_end(ap);
 	errno = e;
 }
@@ -102,7 +108,7 @@ msg_warnx(const char *fmt, ...)
 	int e = errno;
 
 	va_start(ap, fmt);
-	print(NULL, fmt, ap);
+	print(-1, NULL, fmt, ap);
 	va_end(ap);
 	errno = e;
 }
@@ -114,7 +120,7 @@ msg_fail(int status, const char *fmt, ...)
 	int e = errno;
 
 	va_start(ap, fmt);
-	print(strerror(e), fmt, ap);
+	print(deferred, strerror(e), fmt, ap);
 	va_end(ap);
 	errno = e;
 	return status;
@@ -127,7 +133,7 @@ msg_failx(int status, const char *fmt, ...)
 	int e = errno;
 
 	va_start(ap, fmt);
-	print(NULL, fmt, ap);
+	print(deferred, NULL, fmt, ap);
 	va_end(ap);
 	errno = e;
 	return status;
@@ -148,6 +154,23 @@ msg_say(const char *fmt, ...)
 		before();
 	fprintf(stderr, "%s\n", safe);
 	errno = e;
+}
+
+void
+msg_defer(int fd)
+{
+	deferred = fd;
+}
+
+void
+msg_deferred(const char *lines)
+{
+	const char *end;
+
+	if (*lines != '\0' && before != NULL)
+		before();
+	for (; (end = strchr(lines, '\n')) != NULL; lines = end + 1)
+		warnx("%.*s", (int)(end - lines), lines);
 }
 
 void

@@ -36,6 +36,15 @@ int msg_failx(int, const char *, ...) MSG_PRINTF(2, 3);
  */
 void msg_say(const char *, ...) MSG_PRINTF(1, 2);
 
+/*
+ * In a child process whose parent decides what is said: what msg_fail and
+ * msg_failx would print goes to fd, a line each; warnings are printed as ever.
+ */
+void msg_defer(int fd);
+
+/* Prints such lines, the whole of what came through fd. */
+void msg_deferred(const char *lines);
+
 /* Has fn run before anything is printed: to clear a progress line. */
 void msg_before(void (*fn)(void));
 

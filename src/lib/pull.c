@@ -286,8 +286,6 @@ make_image(struct image *im)
 		return rc;
 	fetched = im->source->blobs(im->source->arg, im->pull->store, im->blobs,
 	    im->nblobs, blob_done, im);
-	if (fetched != 0)
-		check_unpack(im);
 	if (im->unpack != NULL && fetched != 0 && !im->unpack_failed)
 		unpack_abort(im->unpack);
 	else if (im->unpack != NULL)

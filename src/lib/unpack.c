@@ -23,8 +23,8 @@
 struct unpack {
 	const char *name;
 	pid_t pid;
-	int ready; /* layer numbers go down here */
-	int stats; /* struct unpack_stats comes up here */
+	int ready;  /* layer numbers go down here */
+	int report; /* struct unpack_stats comes up here, or why not */
 };
 
 /* --- the writer: the child that makes the tree --- */
@@ -141,8 +141,7 @@ make_root(const struct unpack_job *job)
 	    (fd = openat(job->dirfd, "root",
 		 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1 ||
 	    sys_clear_acl(fd, "") == -1 || fchmod(fd, 0755) == -1) {
-		msg_warn("%s: root", job->name);
-		return -1;
+		return msg_fail(-1, "%s: root", job->name);
 	}
 	return fd;
 }
@@ -210,6 +209,7 @@ write_alone(struct writer *w, int out)
 {
 	int keep[] = {w->job->dirfd, w->job->openfd, w->ready, out};
 
+	msg_defer(out);
 	if (close_others(keep, sizeof(keep) / sizeof(keep[0])) == -1 ||
 	    sys_die_with_parent() == -1)
 		return msg_fail(ST_LOCAL, "%s", w->job->name);
@@ -222,29 +222,29 @@ write_alone(struct writer *w, int out)
 struct unpack *
 unpack_start(const struct unpack_job *job)
 {
-	int ready[2] = {-1, -1}, stats[2] = {-1, -1};
+	int ready[2] = {-1, -1}, report[2] = {-1, -1};
 	struct writer w = {.job = job};
 	struct unpack *u;
 
 	if ((u = malloc(sizeof(*u))) == NULL || pipe2(ready, O_CLOEXEC) == -1 ||
-	    pipe2(stats, O_CLOEXEC) == -1 || (u->pid = fork()) == -1) {
+	    pipe2(report, O_CLOEXEC) == -1 || (u->pid = fork()) == -1) {
 		msg_warn("%s", job->name);
 		close(ready[0]);
 		close(ready[1]);
-		close(stats[0]);
-		close(stats[1]);
+		close(report[0]);
+		close(report[1]);
 		free(u);
 		return NULL;
 	}
 	if (u->pid == 0) {
 		w.ready = ready[0];
-		_exit(write_alone(&w, stats[1]));
+		_exit(write_alone(&w, report[1]));
 	}
 	close(ready[0]);
-	close(stats[1]);
+	close(report[1]);
 	u->name = job->name;
 	u->ready = ready[1];
-	u->stats = stats[0];
+	u->report = report[0];
 	return u;
 }
 
@@ -259,7 +259,7 @@ unpack_ready(struct unpack *u, size_t i)
 int
 unpack_ended(const struct unpack *u)
 {
-	struct pollfd pfd = {u->stats, POLLIN, 0};
+	struct pollfd pfd = {u->report, POLLIN, 0};
 
 	return poll(&pfd, 1, 0) > 0;
 }
@@ -270,7 +270,7 @@ reap(struct unpack *u)
 	int status;
 
 	close(u->ready);
-	close(u->stats);
+	close(u->report);
 	while (waitpid(u->pid, &status, 0) == -1)
 		if (errno != EINTR) {
 			status = -1;
@@ -284,13 +284,21 @@ int
 unpack_finish(struct unpack *u, struct unpack_stats *stats)
 {
 	const char *name = u->name;
-	int status, whole;
+	char report[8192];
+	ssize_t len;
+	int status;
 
-	whole = fdio_read(u->stats, stats, sizeof(*stats)) == sizeof(*stats);
+	len = fdio_read(u->report, report, sizeof(report) - 1);
 	status = reap(u);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+	    len == sizeof(*stats)) {
+		memcpy(stats, report, sizeof(*stats));
+		return 0;
+	}
+	report[len > 0 ? len : 0] = '\0';
+	msg_deferred(report);
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status) != 0 ? WEXITSTATUS(status)
-		       : whole			? 0
 						: ST_LOCAL;
 	return msg_failx(ST_LOCAL, "%s: unpacking ended by signal %d", name,
 	    WIFSIGNALED(status) ? WTERMSIG(status) : 0);

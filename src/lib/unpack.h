@@ -39,9 +39,10 @@ struct unpack_stats {
 	uint64_t entries; /* inodes: what a copy of the tree will need */
 };
 
-/* Waits for the child; frees.  0 and the stats, or status. */
+/* Waits for the child; frees.  0 and the stats, or status after message. */
 int unpack_finish(struct unpack *, struct unpack_stats *);
-/* Ends the child; frees.  The tree is the caller's to remove. */
+/* Ends the child, whatever it has to say; frees.  The tree is the caller's to
+ * remove. */
 void unpack_abort(struct unpack *);
 
 #endif
