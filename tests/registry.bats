@@ -586,6 +586,19 @@ $host: HTTP 503; trying again in 0.0 s*" \
 	umount store
 }
 
+@test "a full disk under four transfers is said once" {
+	skip_unless_root
+	mkimage -f oci -n 1 img "file a 644 small" "random b 150000" \
+	    "random c 150000" "random d 150000" "random e 150000" >digest
+	fake
+	mkdir store
+	mount -t tmpfs -o size=200k,mode=700 chr-test store
+	CHR_STORE=$T/store/s
+	run_like 1 "chr-pull: *: No space left on device" chr-pull -j 4 "$host/a/b"
+	[ "$(grep -c '' <<<"$stderr")" = 1 ]
+	umount store
+}
+
 # --- content ---
 
 @test "a manifest of 5 MiB" {
