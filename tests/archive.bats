@@ -523,3 +523,23 @@ image(["one/layer.tar"], ["a/b:%d" % (i % 50) for i in range(100)])'
 	mkimage -n a/b img.tar "$small"
 	CHR_MAX_BYTES=1000000 run_ok chr-pull -n ./img.tar
 }
+
+@test "foreign bytes are parsed where nothing can be opened" {
+	local call
+
+	skip_if_sanitized
+	need strace
+	mkimage -n a/b:1 img.tar 'random b 400000' 'file c'
+	strace -f -o trace chr-pull -q ./img.tar >/dev/null
+	run_ok "$FIXTURES/confined" trace
+	# the archive, two layers
+	[ "${lines[0]}" -ge 3 ]
+	for call in "${lines[@]:1}"; do
+		case $call in
+		read | write | futex | close | exit | exit_group) ;;
+		brk | mmap | munmap | mremap | mprotect | madvise) ;;
+		rt_sigprocmask | clock_gettime) ;;
+		*) fail "$call" ;;
+		esac
+	done
+}

@@ -108,7 +108,7 @@ libraries() {
 	local pair
 
 	cd "$TOP/src"
-	for pair in curl/:http jansson.h:json archive.h:layer openssl/:digest; do
+	for pair in curl/:http jansson.h:json archive.h:inflate openssl/:digest; do
 		[[ $(grep -rl --include='*.[ch]' "include <${pair%:*}" . |
 		    wc -l) -le 1 ]] || fail "$pair"
 	done

@@ -100,7 +100,7 @@ run(int blob, int out, uint64_t bytes_max)
 	/* out of the way of 3 and 4 */
 	blob = fcntl(blob, F_DUPFD, 5);
 	out = fcntl(out, F_DUPFD, 5);
-	if ((l = layer_open(3, NULL)) == NULL || (w = wire_writer(4)) == NULL ||
+	if ((l = layer_open(3)) == NULL || (w = wire_writer(4)) == NULL ||
 	    confine(blob, out) == -1) {
 		msg_warn("decoder");
 		_exit(ST_LOCAL);

@@ -8,8 +8,6 @@
 
 #include <isa-l/igzip_lib.h>
 
-#define OUT (256U << 10)
-
 struct gunzip {
 	gunzip_more *more;
 	void *arg;
@@ -18,7 +16,6 @@ struct gunzip {
 	int full;    /* the state holds more output than there was room for */
 	const char *why;
 	struct inflate_state state;
-	unsigned char out[OUT];
 };
 
 struct gunzip *
@@ -77,16 +74,17 @@ begin(struct gunzip *g)
 	return 0;
 }
 
-int
-gunzip_next(struct gunzip *g, const void **data, size_t *len)
+ssize_t
+gunzip_read(struct gunzip *g, void *buf, size_t size)
 {
+	uint32_t room = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
 	int r;
 
-	g->state.next_out = g->out;
-	g->state.avail_out = OUT;
+	g->state.next_out = buf;
+	g->state.avail_out = room;
 	while (g->state.avail_out > 0) {
 		if (!g->full && g->state.avail_in == 0) {
-			if (g->state.avail_out < OUT)
+			if (g->state.avail_out < room)
 				break;
 			if ((r = feed(g)) != 1)
 				return r;
@@ -102,9 +100,7 @@ gunzip_next(struct gunzip *g, const void **data, size_t *len)
 		if (g->state.block_state == ISAL_BLOCK_FINISH)
 			g->started = g->full = 0;
 	}
-	*data = g->out;
-	*len = OUT - g->state.avail_out;
-	return *len > 0;
+	return (ssize_t)(room - g->state.avail_out);
 }
 
 const char *
@@ -130,12 +126,12 @@ gunzip_new(gunzip_more *more, void *arg)
 	return NULL;
 }
 
-int
-gunzip_next(struct gunzip *g, const void **data, size_t *len)
+ssize_t
+gunzip_read(struct gunzip *g, void *buf, size_t size)
 {
 	(void)g;
-	(void)data;
-	(void)len;
+	(void)buf;
+	(void)size;
 	return -1;
 }
 

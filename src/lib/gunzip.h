@@ -3,6 +3,7 @@
 #define GUNZIP_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * A stream of gzip members, inflated by ISA-L: built with -DHAVE_ISAL, which
@@ -14,8 +15,8 @@ struct gunzip;
 typedef int gunzip_more(void *, const void **, size_t *);
 
 struct gunzip *gunzip_new(gunzip_more *, void *);
-/* 1 and the next bytes, good until the next call; 0 at the end; -1. */
-int gunzip_next(struct gunzip *, const void **, size_t *);
+/* Up to size bytes, as read(2): how many, 0 at the end, -1. */
+ssize_t gunzip_read(struct gunzip *, void *, size_t size);
 /* Why -1: "" when it was gunzip_more that failed. */
 const char *gunzip_why(const struct gunzip *);
 void gunzip_free(struct gunzip *);

@@ -10,9 +10,8 @@
 #include "ref.h"
 
 /*
- * A stream of tar entries out of a blob: decompressed (gzip, zstd, xz, bzip2
- * or plain, by its first bytes, never by its media type), hashed, parsed.  The
- * only user of libarchive.  Runs no helper program.
+ * A stream of tar entries out of a blob: decompressed (in a thread, ahead of
+ * the rest), hashed, parsed.  Silent.
  */
 struct layer;
 
@@ -49,16 +48,16 @@ struct layer_entry {
 
 /*
  * Reads fd (not closed) from its offset, but nothing before the first
- * layer_next.  what names it in messages; NULL has nothing printed.
+ * layer_next.  NULL and errno.
  */
-struct layer *layer_open(int fd, const char *what);
+struct layer *layer_open(int fd);
 /* Refuses a stream of more uncompressed bytes than this. */
 void layer_limit(struct layer *, uint64_t max);
-/* 1 and *e; 0 at the end; else -1 after a message: ST in layer_status. */
+/* 1 and *e; 0 at the end; -1: layer_status and layer_why tell. */
 int layer_next(struct layer *, struct layer_entry *);
 /*
  * The next stretch of the current file's data: 1 with data, length and offset
- * (holes are skipped); 0 at its end; -1 after a message.
+ * (holes are skipped); 0 at its end; -1.
  */
 int layer_data(struct layer *, const void **, size_t *, uint64_t *offset);
 /*
@@ -69,7 +68,6 @@ int layer_end(struct layer *, char diffid[DIGEST_MAX]);
 /* After the last entry: whether the end was marked as tar does. */
 int layer_marked(const struct layer *);
 int layer_status(const struct layer *);
-/* The message, less what. */
 const char *layer_why(const struct layer *);
 void layer_close(struct layer *);
 

@@ -70,12 +70,17 @@ sys_confine(void)
 {
 	struct sock_fprog program = {
 	    sizeof(filter) / sizeof(filter[0]), filter};
+	long r;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return -1;
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
-		return 0;
-	return errno == EINVAL ? 1 : -1;
+	r = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+	    SECCOMP_FILTER_FLAG_TSYNC, &program);
+	if (r == -1)
+		return errno == EINVAL || errno == ENOSYS ? 1 : -1;
+	if (r > 0)
+		errno = EBUSY;
+	return r == 0 ? 0 : -1;
 }
 
 #else

@@ -100,8 +100,8 @@ int sys_adopt_orphans(void);
 int sys_fs_flags(const char *path);
 
 /*
- * From here on this process may only read, write, allocate and exit.  0; 1
- * where the system cannot.
+ * From here on this process, with its threads, may only read, write, allocate
+ * and exit.  0; 1 where the system cannot.
  */
 int sys_confine(void);
 

@@ -130,7 +130,7 @@ put_bytes(struct apply *a, const uint8_t *data, size_t size)
 	must((fd = memfd_create("layer", MFD_CLOEXEC)) != -1);
 	must(write(fd, copy, size) == (ssize_t)size && lseek(fd, 0, 0) == 0);
 	free(copy);
-	must((l = layer_open(fd, NULL)) != NULL);
+	must((l = layer_open(fd)) != NULL);
 	layer_limit(l, limits.bytes);
 	apply_layer(a, "sha256:x");
 	rc = put(a, l);
