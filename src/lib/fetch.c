@@ -13,6 +13,8 @@
 #define IDLE_MS 1000
 #define PROGRESS_BYTES (1U << 20)
 #define PROGRESS_MS 60000
+#define GREAT (64U << 10)
+#define WIDEN_MS 50
 
 enum state { WAITING, RUNNING, DONE };
 
@@ -51,6 +53,8 @@ struct fetch {
 	size_t nitems;
 	size_t left;
 	unsigned running;
+	unsigned great; /* those of them of GREAT bytes and more */
+	long began;
 	int failed; /* a write to the store: the end of all; said already */
 };
 
@@ -279,6 +283,7 @@ begin(struct item *it)
 	it->tries++;
 	it->state = RUNNING;
 	f->running++;
+	f->great += it->d->size >= GREAT;
 	http_start(f->r->http, &it->call);
 	return 0;
 }
@@ -437,6 +442,7 @@ finish(struct item *it)
 	int rc;
 
 	it->fetch->running--;
+	it->fetch->great -= it->d->size >= GREAT;
 	reply_warnings(c);
 	count_progress(it);
 	if (c->error == HTTP_STOPPED)
@@ -458,6 +464,18 @@ finish(struct item *it)
 
 /* --- all of them --- */
 
+/*
+ * When the item may begin.  Of great blobs one more at once each WIDEN_MS: over
+ * a fast network the bottom layer comes alone, and unpacks while others come.
+ */
+static long
+not_before(const struct fetch *f, const struct item *it)
+{
+	long wide = f->began + (long)f->great * WIDEN_MS;
+
+	return it->d->size >= GREAT && wide > it->when ? wide : it->when;
+}
+
 static int
 begin_all(struct fetch *f)
 {
@@ -466,7 +484,8 @@ begin_all(struct fetch *f)
 	int rc;
 
 	for (i = 0; i < f->nitems && f->running < f->r->opts.jobs; i++)
-		if (f->items[i].state == WAITING && f->items[i].when <= now &&
+		if (f->items[i].state == WAITING &&
+		    not_before(f, &f->items[i]) <= now &&
 		    (rc = begin(&f->items[i])) != 0)
 			return rc;
 	return 0;
@@ -481,8 +500,9 @@ patience(const struct fetch *f)
 	size_t i;
 
 	for (i = 0; i < f->nitems && f->running < f->r->opts.jobs; i++)
-		if (f->items[i].state == WAITING && f->items[i].when - now < ms)
-			ms = f->items[i].when - now;
+		if (f->items[i].state == WAITING &&
+		    not_before(f, &f->items[i]) - now < ms)
+			ms = not_before(f, &f->items[i]) - now;
 	return ms < 0 ? 0 : (int)ms;
 }
 
@@ -548,7 +568,13 @@ int
 registry_blobs(struct registry *r, struct store *st, const struct descriptor *d,
     size_t n, int (*done)(void *, size_t), void *arg)
 {
-	struct fetch f = {r, st, d, n, done, arg, NULL, 0, 0, 0, 0};
+	struct fetch f = {.r = r,
+	    .store = st,
+	    .d = d,
+	    .n = n,
+	    .done = done,
+	    .arg = arg,
+	    .began = endpoint_now()};
 	size_t i;
 	int rc;
 
