@@ -123,8 +123,8 @@ fuzz:
 	    tests/fuzz/run $(FUZZ_SECONDS)
 
 bench: all
-	@PATH=$$PWD/bin:$$PATH tests/bench/clone
-	@tests/bench/pull
+	@PATH=$$PWD/bin:$$PATH tests/bench/clone; rc=$$?; \
+	    tests/bench/pull && exit $$rc
 
 demo: all
 	@contrib/demo
