@@ -65,8 +65,9 @@ LIB_linux = sys-linux-confine.o sys-linux-exec.o sys-linux-mount.o \
 	sys-linux-overlay.o sys-linux-proc.o sys-linux-term.o \
 	sys-linux-tree.o sys-linux.o
 LIB_posix = sys-posix-tree.o sys-posix.o
-LIB = ahead.o apply.o auth.o blob.o certs.o challenge.o clone.o command.o config.o \
-	decoder.o digest.o du.o endpoint.o enter.o environ.o explain.o fault.o fdio.o \
+LIB = ahead.o apply.o auth.o blob.o certs.o challenge.o clone.o command.o \
+	config.o decoder.o digest.o du.o endpoint.o enter.o environ.o \
+	explain.o fault.o fdio.o \
 	fetch.o furnish.o gc.o gunzip.o helper.o http.o httpreply.o image.o \
 	imageconfig.o imagefile.o inflate.o json.o launch.o layer.o manifest.o \
 	members.o mirrors.o mkroot.o mounts.o msg.o names.o own.o passwd.o \

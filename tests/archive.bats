@@ -131,10 +131,8 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 	    chr-pull -t "x/y@$digest" ./one.tar
 }
 
-@test "several images in one archive" {
-	mkimage -f oci -n a/one:1 layout "$small"
-	one=$(cat layout/index.json)
-	mkimage -f oci -n a/two:2 second 'file other'
+# join_layouts: the images of the layout `second' come into `layout'.
+join_layouts() {
 	cp -R second/blobs layout/
 	python3 - <<-'EOT'
 		import json
@@ -142,6 +140,13 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 		a["manifests"] += json.load(open("second/index.json"))["manifests"]
 		json.dump(a, open("layout/index.json", "w"))
 	EOT
+}
+
+@test "several images in one archive" {
+	mkimage -f oci -n a/one:1 layout "$small"
+	one=$(cat layout/index.json)
+	mkimage -f oci -n a/two:2 second 'file other'
+	join_layouts
 	run_ok chr-pull ./layout
 	[ "${#lines[@]}" = 2 ]
 	[[ ${lines[0]} == docker.io/a/one@sha256:* ]]
@@ -154,13 +159,7 @@ small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 @test "several images of a layout that have tags alone" {
 	mkimage -f oci -n v1 layout "$small"
 	mkimage -f oci -n v2 second 'file other'
-	cp -R second/blobs layout/
-	python3 - <<-'EOT'
-		import json
-		a = json.load(open("layout/index.json"))
-		a["manifests"] += json.load(open("second/index.json"))["manifests"]
-		json.dump(a, open("layout/index.json", "w"))
-	EOT
+	join_layouts
 	run_err 6 "chr-pull: ./layout: 2 images without names: cannot tell which; tags: v1, v2" \
 	    chr-pull -t x ./layout
 }
