@@ -347,6 +347,8 @@ main(int argc, char *argv[])
 	const char *path;
 	int bad;
 
+	if (FAULT("exec_begin"))
+		return FAILED;
 	/* a signal that ended this process here would leave a root behind */
 	supervise_block();
 	bad = parse_options(argc, argv, &o) == -1;

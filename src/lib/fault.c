@@ -53,6 +53,10 @@ fault_hit(const char *name)
 		return 0;
 	if (strcmp(end + 1, "KILL") == 0)
 		raise(SIGKILL);
+	if (strcmp(end + 1, "STOP") == 0) {
+		raise(SIGSTOP);
+		return 0;
+	}
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (strcmp(end + 1, errors[i].name) == 0) {
 			errno = errors[i].value;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "sys.h"
 
 /*
@@ -20,6 +21,8 @@ make(int dirfd, const char *name, int dir, uid_t uid, gid_t gid)
 {
 	int e, fd, rc;
 
+	if (FAULT("place_make"))
+		return -1;
 	fd = dir ? mkdirat(dirfd, name, 0755)
 		 : openat(dirfd, name,
 		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "msg.h"
 #include "sys.h"
 
@@ -299,6 +300,8 @@ stop_too(void)
 	struct sigaction sa, old;
 	sigset_t set;
 
+	if (FAULT("supervise_stop"))
+		return;
 	note_terminal();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCONT);
