@@ -139,10 +139,9 @@ certs_d() {
 
 @test "a redirect from TLS to plain http is refused" {
 	certificate server
-	serve "$T/fake.log" "$TOP/tests/fake-registry" -c server.crt \
-	    -k server.key "$T/requests" img '{"on":"GET /v2/*/blobs/*",
-	    "status":307,"headers":{"Location":"http://127.0.0.1:1/x"}}'
-	host=127.0.0.1:$(port_of "$server")
+	fake_registry -c server.crt -k server.key img \
+	    '{"on":"GET /v2/*/blobs/*","status":307,"headers":{"Location":
+	    "http://127.0.0.1:1/x"}}'
 	certs_d
 	cp ca.crt "$certs/"
 	run_like 5 "chr-pull: $host/a/b:1: sha256:*: redirect from https to http refused" \
@@ -151,9 +150,7 @@ certs_d() {
 
 @test "no core file has the password" {
 	skip_if_sanitized
-	serve "$T/fake.log" "$TOP/tests/fake-registry" "$T/requests" img \
-	    '{"on":"*","delay":5}'
-	host=127.0.0.1:$(port_of "$server")
+	fake_registry img '{"on":"*","hold":"never"}'
 	ulimit -c unlimited
 	chr-pull "$host/a/b:1" 2>err 3>&- &
 	pull=$!

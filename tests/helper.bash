@@ -7,13 +7,15 @@
 # in the store, in the mount table, among the processes.  A file with a setup
 # or teardown of its own calls helper_setup or helper_teardown in it.
 #
-# Tests tagged `user' (# bats test_tags=user) run as an ordinary user, too.
+# Tests tagged `user' (# bats test_tags=user) run as an ordinary user, too; those
+# tagged `quick' are what make check-quick runs.
 
 bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-
-TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)
+# Every test pays for what is done here: the shell starts no process for what it
+# can do itself.
+cd -P "$BATS_TEST_DIRNAME/.." || exit
+TOP=$PWD
+cd "$OLDPWD" || exit
 FIXTURES=$TOP/tests/fixtures
 : "${CHR_BIN:=$TOP/bin}"
 
@@ -25,7 +27,27 @@ teardown() {
 	helper_teardown
 }
 
+# bats traces each command of a test (set -T).  That costs more than most of the
+# commands here, so it is off while they run.
 helper_setup() {
+	set +T
+	helper_prepare
+	set -T
+}
+
+helper_teardown() {
+	local left=
+
+	set +T
+	helper_tidy
+	set -T
+	[ -z "$left" ] || {
+		printf 'left behind:\n%s' "$left" >&2
+		return 1
+	}
+}
+
+helper_prepare() {
 	local leaks v
 
 	for v in ${!CHR_@} ${!XDG_@} ${!DOCKER_@} ${!MAKE@} MFLAGS \
@@ -34,12 +56,14 @@ helper_setup() {
 	    http_proxy https_proxy ftp_proxy all_proxy no_proxy \
 	    HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY; do
 		case $v in
-		CHR_BIN | CHR_FAULTS_BIN | CHR_VARIANT) ;;
+		CHR_BIN | CHR_FAULTS_BIN | CHR_VARIANT | CHR_IMAGES | CHR_LONG) ;;
 		*) unset "$v" ;;
 		esac
 	done
-	T=$(cd "$BATS_TEST_TMPDIR" && pwd -P)
-	mkdir -m 755 "$T/tmp" "$T/home"
+	umask 022
+	cd -P "$BATS_TEST_TMPDIR" || return
+	T=$PWD
+	mkdir tmp home
 	export TMPDIR=$T/tmp HOME=$T/home CHR_STORE=$T/store LC_ALL=C TZ=UTC
 	export PATH="$CHR_BIN:$PATH"
 	# what ends inside a root has no /proc, without which the leak sanitizer
@@ -51,48 +75,50 @@ helper_setup() {
 	esac
 	export ASAN_OPTIONS=log_path=$T/sanitizer:exitcode=99:detect_leaks=$leaks
 	export UBSAN_OPTIONS=log_path=$T/sanitizer:print_stacktrace=1
-	umask 022
-	cd "$T" || return
+	[ -w "${CHR_IMAGES-}" ] || {
+		CHR_IMAGES=$BATS_RUN_TMPDIR/images
+		mkdir -p "$CHR_IMAGES"
+	}
 	server_pids=
 	leftovers_expected=
 }
 
-helper_teardown() {
-	local left=
-
+helper_tidy() {
 	cd / || return
 	end_servers
 	helper_processes
 	helper_mounts
 	helper_reports
 	helper_files
-	[ -z "$left" ] || {
-		printf 'left behind:\n%s' "$left" >&2
-		return 1
-	}
 }
 
 # Each of these adds to left what it finds, and puts it right.
 
 helper_processes() {
-	local where
+	local elsewhere=() p where
 
+	for p in /proc/[0-9]*/root; do
+		[ ! -e "$p" ] || [ "$p" -ef / ] || elsewhere+=("$p")
+	done
+	[ -n "${elsewhere[*]}" ] || return 0
 	while read -r where; do
 		left+="process ${where#/proc/}"$'\n'
 		where=${where#/proc/}
 		kill -9 "${where%%/*}" 2>/dev/null || :
-	done < <(find /proc -maxdepth 2 -path '/proc/[0-9]*/root' \
-	    -lname "$T/*" -printf '%p in %l\n' 2>/dev/null)
+	done < <(find "${elsewhere[@]}" -maxdepth 0 -lname "$T/*" \
+	    -printf '%p in %l\n' 2>/dev/null)
 }
 
 helper_mounts() {
-	local m
+	local i m mounts=()
 
-	while read -r m; do
-		left+="mount $m"$'\n'
-		umount -l "$m"
-	done < <(awk -v t="$T/" 'index($5, t) == 1 { print $5 }' \
-	    /proc/self/mountinfo | sort -r)
+	while read -r _ _ _ _ m _; do
+		[[ $m != "$T/"* ]] || mounts+=("$m")
+	done </proc/self/mountinfo
+	for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do
+		left+="mount ${mounts[i]}"$'\n'
+		umount -l "${mounts[i]}"
+	done
 }
 
 helper_reports() {
@@ -127,6 +153,18 @@ expect_leftovers() {
 	leftovers_expected=1
 }
 
+# fail TEXT: the test has failed, for this reason.
+fail() {
+	printf '%s\n' "$*" >&2
+	return 1
+}
+
+# shows TEXT: the output that run has left has this in it.
+shows() {
+	[[ $output == *"$1"* ]] || fail "not in the output: $1
+$output"
+}
+
 skip_unless_root() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 }
@@ -153,6 +191,11 @@ cannot() {
 need_faults() {
 	PATH=${CHR_FAULTS_BIN:=$TOP/build/release-faults/bin}:$PATH
 	[ -x "$CHR_FAULTS_BIN/chr-pull" ] || cannot "needs make faults"
+}
+
+# size SHORT LONG: prints SHORT, or LONG for make check-long.
+size() {
+	[ -z "${CHR_LONG-}" ] && echo "$1" || echo "$2"
 }
 
 # A test of memory, time or libraries means the program without sanitizers.
@@ -194,7 +237,9 @@ run_quietly() {
 
 	[ "$1" != 127 ] || want=-127
 	shift
+	set +T
 	run $want --separate-stderr "$@"
+	set -T
 }
 
 # run_like STATUS PATTERN COMMAND...: the same, and standard error as a whole
@@ -245,15 +290,31 @@ as_user() {
 	    --bounding-set=-all "$@"
 }
 
-# wait_for COMMAND...: until it succeeds, 30 seconds at most.
+# wait_for COMMAND...: waits until it succeeds.  No test depends on how long that
+# takes; after five minutes it fails.
 wait_for() {
-	local i
+	local end=$((SECONDS + 300))
 
-	for ((i = 0; i < 600; i++)); do
-		! "$@" || return 0
-		sleep 0.05
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || fail "waited in vain for: $*"
+		sleep 0.02
 	done
-	fail "waited in vain for: $*"
+}
+
+# stopped PID: a signal has stopped it, as FAULT=PLACE:1:STOP does
+# (src/lib/fault.h); SIGCONT lets it go on.
+stopped() {
+	grep -q '^State:.T' "/proc/$1/status"
+}
+
+# runs PID NAME: it has become the program NAME.
+runs() {
+	[ "$(cat "/proc/$1/comm")" = "$2" ]
+}
+
+# has_ended PID: whether or not it was waited for.
+has_ended() {
+	! grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
 }
 
 # serve LOG COMMAND...: starts it in the background with its output in LOG;
@@ -303,9 +364,70 @@ start_registry() {
 	registry=127.0.0.1:$(port_of "$server")
 }
 
-# mkimage ...: see fixtures/mkimage.
+# fake_registry [OPTION...] LAYOUT [RULE...]: starts tests/fake-registry; $host
+# is its address, $server its pid, $manifest and $layer the digests of what it
+# serves, the file `requests' its log.
+fake_registry() {
+	local options=() OPTIND=1 option
+
+	need python3
+	while getopts c:k: option; do
+		options+=("-$option" "$OPTARG")
+	done
+	shift $((OPTIND - 1))
+	rm -f "$T/fake.ready"
+	mkfifo "$T/fake.ready"
+	serve "$T/fake.ready" "$TOP/tests/fake-registry" "${options[@]}" \
+	    "$T/requests" "$@"
+	read -r host manifest layer <"$T/fake.ready"
+	[ "${host%:*}" = 127.0.0.1 ] || fail "fake-registry: $host $manifest $layer"
+}
+
+# mkimage ...: see fixtures/mkimage.  An image that no file is needed for is made
+# once and kept in CHR_IMAGES.
 mkimage() {
-	"$FIXTURES/mkimage" "$@"
+	local OPTIND=1 form=docker made operand option options=() out
+
+	while getopts a:c:f:n:p:z: option; do
+		options+=("-$option" "$OPTARG")
+		[ "$option" != f ] || form=$OPTARG
+	done
+	shift $((OPTIND - 1))
+	out=$1
+	shift
+	for operand; do
+		[ ! -e "$operand" ] || {
+			"$FIXTURES/mkimage" "${options[@]}" "$out" "$@"
+			return
+		}
+	done
+	made=$(printf '%s\0' "${options[@]}" -- "$@" | sha256sum)
+	made=$CHR_IMAGES/${made%% *}
+	[ -d "$made" ] || make_image "$made" "${options[@]}" -- "$@" || return
+	if [ "$form" = oci ]; then
+		mkdir -p "$out"
+		cp -R "$made/image/." "$out"
+	else
+		cp "$made/image" "$out"
+	fi
+	cat "$made/digest"
+}
+
+# make_image DIRECTORY OPTION... -- LAYER...: for mkimage.  Several tests may make
+# the same image at once.
+make_image() {
+	local made=$1 new options=()
+
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	new=$(mktemp -d "$CHR_IMAGES/.XXXXXX")
+	"$FIXTURES/mkimage" "${options[@]}" "$new/image" "$@" >"$new/digest" ||
+		return
+	mv -T "$new" "$made" 2>/dev/null || rm -r "$new"
 }
 
 # on_tty ...: see fixtures/on_tty.

@@ -1,19 +1,15 @@
 #!/usr/bin/env bats
 # See LICENSE.
+# bats file_tags=slow
 # chr-pull against a registry that errs, lies and stalls as it is told to.
 
 load helper
 
-# fake [OPTION...] [RULE...]: starts tests/fake-registry with the layout img;
-# $host is its address, $server its pid.
+# fake [RULE...]: starts tests/fake-registry with the layout img.
 fake() {
-	need python3
 	[ -d img ] || mkimage -f oci -n 1 img "file a 644 small" \
 	    "random b 200000" >digest
-	serve "$T/fake.log" "$TOP/tests/fake-registry" "$T/requests" img "$@"
-	host=127.0.0.1:$(port_of "$server")
-	manifest=$(cat digest)
-	layer=$(layers | tail -n 1)
+	fake_registry img "$@"
 }
 
 # The digests of the image's layers, bottom first.
@@ -82,6 +78,7 @@ pulls() {
 	[ "$output" = "$host/a/b@$(cat digest)" ]
 }
 
+# bats test_tags=quick
 @test "an anonymous pull" {
 	fake
 	pulls
@@ -380,8 +377,8 @@ credential_helper() {
 @test "a credential helper that leaves something running" {
 	fake '{"on":"* /v2/*","auth":null,'"$basic"'}'
 	credential_helper 'echo "{\"Username\":\"u\",\"Secret\":\"p\"}"
-	sleep 100 2>/dev/null & echo $! >"$HOME/left"'
-	run_err 0 "" timeout 20 chr-pull -n "$host/a/b"
+	sleep 1000 2>/dev/null & echo $! >"$HOME/left"'
+	run_err 0 "" chr-pull -n "$host/a/b"
 	kill "$(cat "$HOME/left")"
 	asked 'auth=Basic dTpw' 1
 }
@@ -454,8 +451,11 @@ credential_helper() {
 	fake '{"on":"GET /v2/*","times":1,"status":429,"headers":{"Retry-After":"1"}}' \
 	    '{"on":"GET /v2/*","times":1,"status":429,"headers":{"Retry-After":"$DATE+1"}}'
 	SECONDS=0
-	pulls
-	[ "$SECONDS" -ge 1 ] && [ "$SECONDS" -le 4 ]
+	run_like 0 "*
+$host: HTTP 429; trying again in 1.0 s
+$host: HTTP 429; trying again in [01].[0-9] s
+*" chr-pull -v "$host/a/b"
+	[ "$SECONDS" -ge 1 ]
 	asked 'manifests/latest' 3
 }
 
@@ -827,14 +827,21 @@ other.example https://elsewhere"
 	[ "$status" = 0 ]
 }
 
+# root_made: the child has begun to unpack.
+root_made() {
+	[ -d "$(echo "$CHR_STORE"/images/.[0-9a-f]*/root)" ]
+}
+
 @test "a mirror that fails while a layer is unpacked" {
 	fake
 	end_server "$server"
-	fake '{"on":"* /v2/*/blobs/'"$layer"'*","delay":0.5,"cut":50}'
+	fake '{"on":"* /v2/*/blobs/'"$layer"'*","hold":"go","cut":50}'
 	mirror=$host
 	fake
 	export CHR_MIRRORS="$host http://$mirror"
-	run_err 0 "" timeout 20 chr-pull "$host/a/b"
+	(wait_for root_made && : >go) 3>&- &
+	run_err 0 "" chr-pull "$host/a/b"
+	wait "$!"
 	asked "GET /v2/a/b/blobs/$layer range=bytes=50-" 1
 }
 
@@ -845,16 +852,11 @@ child_of() {
 	child=$(pgrep -P "$1")
 }
 
-# root_made: the child has begun to unpack.
-root_made() {
-	[ -d "$(echo "$CHR_STORE"/images/.[0-9a-f]*/root)" ]
-}
-
 @test "what unpacks has none of the network's descriptors" {
 	expect_leftovers
 	fake
 	end_server "$server"
-	fake '{"on":"GET /v2/*/blobs/'"$layer"'","delay":100}'
+	fake '{"on":"GET /v2/*/blobs/'"$layer"'","hold":"never"}'
 	chr-pull "$host/a/b" 2>err 3>&- &
 	pull=$!
 	wait_for child_of "$pull"
@@ -875,17 +877,15 @@ t = tarfile.open("bad.tar", "w"); t.addfile(tarfile.TarInfo("../x"))'
 	mkimage -f oci -n 1 img bad.tar "file a 644 small" >digest
 	fake
 	end_server "$server"
-	fake '{"on":"GET /v2/*/blobs/'"$layer"'","delay":15}'
-	SECONDS=0
+	fake '{"on":"GET /v2/*/blobs/'"$layer"'","hold":"never"}'
 	run_err 6 "chr-pull: $host/a/b:latest: layer $(layers | head -n 1): ../x: leads out of the root" \
 	    chr-pull "$host/a/b"
-	[ "$SECONDS" -lt 10 ]
 }
 
 @test "what unpacks says which image it was, when it is killed" {
 	fake
 	end_server "$server"
-	fake '{"on":"GET /v2/*/blobs/'"$layer"'","delay":15}'
+	fake '{"on":"GET /v2/*/blobs/'"$layer"'","hold":"never"}'
 	chr-pull "$host/a/b" 2>err 3>&- &
 	pull=$!
 	wait_for child_of "$pull"
@@ -1009,15 +1009,26 @@ c.sendall(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 @test "a server that talks no HTTP" {
 	fake '{"on":"*","raw":"SSH-2.0-x\r\n"}'
 	run_like 5 "chr-pull: $host/a/b:latest: $host: *" \
-	    timeout 60 chr-pull "$host/a/b"
+	    chr-pull "$host/a/b"
+}
+
+both_asked() {
+	[ "$(grep -c 'GET /v2/a/b/manifests/latest' requests)" = 2 ]
 }
 
 @test "two pulls of one image at once" {
-	fake '{"on":"GET /v2/*/blobs/*","delay":0.3}'
-	chr-pull "$host/a/b" >one 3>&- &
-	run_err 0 "" chr-pull "$host/a/b"
+	fake '{"on":"GET /v2/*/blobs/*","hold":"go"}'
+	chr-pull "$host/a/b" >one 2>err.one 3>&- &
+	one=$!
+	chr-pull "$host/a/b" >two 2>err.two 3>&- &
+	wait_for both_asked
+	wait_for grep -q "GET /v2/a/b/blobs/" requests
+	: >go
+	wait "$one"
 	wait "$!"
-	[ "$(cat one)" = "$output" ]
+	[ "$(cat one)" = "$host/a/b@$manifest" ]
+	[ "$(cat one)" = "$(cat two)" ]
+	[ -z "$(cat err.one err.two)" ]
 	asked "GET /v2/a/b/blobs/$layer" 1
 }
 
@@ -1030,9 +1041,12 @@ c.sendall(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
 @test "the progress line" {
-	fake '{"on":"GET /v2/*/blobs/*","delay":0.3}'
-	run on_tty chr-pull "$host/a/b"
-	[ "$status" = 0 ]
+	fake '{"on":"GET /v2/*/blobs/*","hold":"go"}'
+	"$FIXTURES/on_tty" chr-pull "$host/a/b" >seen 3>&- &
+	wait_for grep -q ' layers ' seen
+	: >go
+	wait "$!"
+	output=$(cat seen)
 	[[ $output == *"$host/a/b:latest  "*" of "*"  layers "*/3* ]]
 	[[ $output == *$'\r\e[K'* ]]
 	rm -r "$CHR_STORE"
