@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # See LICENSE.
+# bats file_tags=slow
 # Images that come as files and streams.
 
 load helper
@@ -18,6 +19,7 @@ pull() {
 
 small='dir etc; file etc/name 644 small\n; link sh /bin/sh'
 
+# bats test_tags=quick
 @test "docker save before version 25" {
 	mkimage -n red/is:7 img.tar "$small" 'file second'
 	pull ./img.tar

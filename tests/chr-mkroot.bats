@@ -18,6 +18,7 @@ image_root() {
 	printf '%s/images/%s/root\n' "$CHR_STORE" "${box##*sha256:}"
 }
 
+# bats test_tags=quick
 @test "prints the path of a fresh root: 0755 in 0700" {
 	pulled
 	run_ok chr-mkroot box
@@ -102,7 +103,7 @@ deep_listing() {
 @test "a deep tree with few descriptors" {
 	pulled
 	root=$(image_root)
-	for limit in 64 1024; do
+	for limit in $(size 64 '64 1024'); do
 		make_deep "$root" $((limit + 300))
 		deep_listing "$root" >want
 		[ "$(wc -l <want)" -gt $((5 * limit)) ]

@@ -13,6 +13,7 @@ not_ours() {
 	run_err 2 "chr-rm: $1: not a root made by chr-mkroot: $2" chr-rm -f "$1"
 }
 
+# bats test_tags=quick
 @test "removes a root, and all of it" {
 	pulled
 	root=$(chr-mkroot box)
@@ -77,7 +78,7 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 @test "a root in use" {
 	pulled
 	root=$(chr-mkroot box)
-	chr-exec "$root" sleep 60 3>&- 4>&- &
+	chr-exec "$root" sleep 600 3>&- 4>&- &
 	pid=$!
 	wait_for test -e "/proc/$pid/root/bin/busybox"
 	wait_for sh -c '[ "$(readlink /proc/'$pid'/root)" != / ]'
@@ -87,7 +88,7 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	[ -d "$root" ]
 	kill $pid
 	wait $pid || :
-	(cd "$root" && exec sleep 60) 3>&- 4>&- &
+	(cd "$root" && exec sleep 600) 3>&- 4>&- &
 	pid=$!
 	wait_for sh -c '[ "$(readlink /proc/'$pid'/cwd)" = "'$root'" ]'
 	run_err 1 "chr-rm: $root: in use by process $pid" chr-rm "$root"
@@ -119,7 +120,7 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	root=$(chr-mkroot box)
 	mkdir source "$root/mnt"
 	echo precious >source/file
-	unshare -m sh -c "mount --bind source '$root/mnt' && sleep 30" 3>&- 4>&- &
+	unshare -m sh -c "mount --bind source '$root/mnt' && sleep 600" 3>&- 4>&- &
 	pid=$!
 	wait_for grep -q "$root/mnt" "/proc/$pid/mountinfo"
 	run_ok chr-rm "$root"
@@ -149,12 +150,12 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 
 @test "a deep tree with siblings at each level: few descriptors are open" {
 	pulled
-	for limit in 64 1024; do
+	for limit in $(size 64 '64 1024'); do
 		root=$(chr-mkroot box)
-		python3 - "$root" <<-'EOT'
+		python3 - "$root" "$(size 400 1500)" <<-'EOT'
 			import os, sys
 			os.chdir(sys.argv[1])
-			for i in range(1500):
+			for i in range(int(sys.argv[2])):
 			    for name in "abdefg":
 			        os.mkdir(name)
 			    os.mkdir("a/x")
@@ -258,13 +259,13 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 @test "-g after a chr-exec -r that was killed" {
 	pulled
 	root=$(chr-mkroot box)
-	chr-exec -r "$root" sleep 60 3>&- 4>&- &
+	chr-exec -r "$root" sleep 600 3>&- 4>&- &
 	pid=$!
-	wait_for pgrep -P "$pid" sleep
-	child=$(pgrep -P "$pid" sleep)
+	wait_for pgrep -P "$pid" sleep >child
+	child=$(cat child)
 	kill -9 "$pid"
 	wait $pid || :
-	wait_for sh -c "! kill -0 $child 2>/dev/null"
+	wait_for has_ended "$child"
 	[ -d "$root" ]
 	run_ok chr-rm -g
 	no_roots

@@ -64,6 +64,7 @@ export image ????????????" chrun pull ./none ./one.tar
 	[ -n "$(chr-ls)" ]
 }
 
+# bats test_tags=quick
 @test "run: a command, its output, its status; the root is gone" {
 	skip_unless_root
 	need busybox
@@ -159,16 +160,17 @@ Running echo hi in $CHR_STORE/roots/box.??????/root" \
 	pulled
 	mkdir slow
 	printf '#!/bin/sh\nroot=$(%s "$@") || exit
-touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
-	    >slow/chr-mkroot
+touch made; until [ -e go ]; do sleep 0.02; done; echo "$root"\n' \
+	    "'$CHR_BIN/chr-mkroot'" >slow/chr-mkroot
 	chmod +x slow/chr-mkroot
 	for shell in dash bash 'busybox sh'; do
-		rm -f made
+		rm -f made go
 		PATH=$T/slow:$PATH $shell "$CHR_BIN/chrun" run -q box \
 		    true 3>&- &
 		pid=$!
 		wait_for test -e made
 		kill -TERM "$pid"
+		: >go
 		status=0
 		wait "$pid" || status=$?
 		[ "$status" = 143 ]
@@ -209,17 +211,16 @@ touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
 @test "run: a signal in the instant before chr-exec leaves a marked root" {
 	skip_unless_root
 	need busybox
-	need strace
+	need_faults
 	local shell root
 
 	pulled
 	for shell in dash bash 'busybox sh'; do
-		serve log strace -o trace -e trace=execve \
-		    -e inject=execve:delay_enter=400000 \
-		    $shell "$CHR_BIN/chrun" run box sleep 5
-		wait_for grep -q Running log
-		sleep 0.1
-		kill -TERM "$(pgrep -P "$server")"
+		FAULT=exec_begin:1:STOP serve log \
+		    $shell "$CHR_BIN/chrun" run box sleep 600
+		wait_for stopped "$server"
+		kill -TERM "$server"
+		kill -CONT "$server"
 		status=0
 		wait "$server" || status=$?
 		server_pids=
@@ -242,7 +243,7 @@ touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
 	pulled
 	for shell in dash bash 'busybox sh'; do
 		for ((i = 0; i < 13; i++)); do
-			$shell "$CHR_BIN/chrun" run -q box sleep 5 3>&- &
+			$shell "$CHR_BIN/chrun" run -q box sleep 600 3>&- &
 			sleep "0.$(printf %03d $((i * 6)))"
 			kill -TERM "$!"
 			status=0
@@ -261,10 +262,9 @@ touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
 	local pid
 
 	pulled
-	chrun run -q -e 'READY=1' box sh -c 'sleep 100 & wait' 3>&- &
+	chrun run -q box sh -c 'sleep 600 & echo up; wait' >log 3>&- &
 	pid=$!
-	wait_for sh -c "ls -d '$CHR_STORE'/roots/box.*/root"
-	sleep 0.3
+	wait_for grep -q up log
 	kill -TERM "$pid"
 	status=0
 	wait "$pid" || status=$?
@@ -281,12 +281,13 @@ touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
 	no_roots
 }
 
-@test "run: 200 at once" {
+@test "run: many at once" {
 	skip_if_sanitized
-	local i pids=
+	local i many pids=
 
 	pulled
-	for ((i = 0; i < 200; i++)); do
+	many=$(size 60 200)
+	for ((i = 0; i < many; i++)); do
 		chrun run -q box sh -c 'test -c /dev/null && exit 7' 2>>err 3>&- &
 		pids+=" $!"
 	done
@@ -296,10 +297,10 @@ touch "%s/made"; sleep 0.5; echo "$root"\n' "$CHR_BIN/chr-mkroot" "$T" \
 		[ "$status" = 7 ] || fail "$status: $(cat err)"
 	done
 	no_roots
-	chr-mkroot -c 200 box >roots
-	[ "$(sort -u roots | wc -l)" = 200 ]
+	chr-mkroot -c "$many" box >roots
+	[ "$(sort -u roots | wc -l)" = "$many" ]
 	xargs -P 100 -I{} chr-exec -r {} sh -c 'pwd' <roots >out 2>>err
-	[ "$(wc -l <out)" = 200 ]
+	[ "$(wc -l <out)" = "$many" ]
 	[ -z "$(cat err)" ]
 	no_roots
 }

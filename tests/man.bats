@@ -18,7 +18,7 @@ synopsis() {
 		sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' | sed '1d;$d' | words
 }
 
-# bats test_tags=user
+# bats test_tags=user,quick
 @test "usage is the page's synopsis" {
 	local p
 
@@ -33,7 +33,7 @@ synopsis() {
 	[ "$(sed 's/^usage: //' <<<"$stderr" | words)" = "$(synopsis chrun)" ]
 }
 
-# bats test_tags=user
+# bats test_tags=user,quick
 @test "each option that a program takes is described in its page" {
 	local p letters i
 
@@ -50,7 +50,7 @@ synopsis() {
 	done
 }
 
-# bats test_tags=user
+# bats test_tags=user,quick
 @test "each page has its sections, and no reference leads nowhere" {
 	local p section name
 

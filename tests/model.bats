@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # See LICENSE.
+# bats file_tags=slow
 # Random images against a model of the rules; the seeds are in the output.
 
 load helper
@@ -10,5 +11,5 @@ load helper
 	# 123: a removed directory's inode number comes back in the same layer
 	"$BATS_TEST_DIRNAME/model.py" "$T/m" 1 123
 	rm -rf "$T/m"/*
-	"$BATS_TEST_DIRNAME/model.py" "$T/m" "${MODEL_IMAGES:-300}"
+	"$BATS_TEST_DIRNAME/model.py" "$T/m" "$(size 80 300)"
 }
