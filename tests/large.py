@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # See LICENSE.
-"""large.py KIND LAYOUT - a large image as an OCI layout, its name "x"
+"""large.py KIND LAYOUT [SIZE] - a large image as an OCI layout, its name "x"
 
-debian   18,000 files of this machine's packages, gcc, perl, python3 and git
-         first, in four layers; the upper take away and replace
+debian   SIZE files of this machine's packages, or all where it has fewer, gcc,
+         perl, python3 and git first, in four layers; the upper take away and replace
 busybox  a root of busybox, one layer
 layers   127 layers, each with a file of its own and a change to the one before
-files    200,000 files in 2,000 directories; a second layer that makes every
-         tenth directory opaque and whites out a file in the others
-upper    400,000 files in 800 directories of the second layer, which ends with
-         an opaque marker in each
-zeros    4 GiB of zeros, compressed
+files    SIZE times 990 files in ten directories; a second layer that makes
+         every tenth directory opaque and whites out a file in the others
+upper    500 files in each of SIZE directories of the second layer, which ends
+         with an opaque marker in each
+zeros    SIZE GiB of zeros, compressed
 """
 import gzip
 import hashlib
@@ -23,7 +23,6 @@ sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position,wildcard-import,unused-wildcard-import
 from layers import *  # noqa: E402,F403
 
-FILES = 18000
 FIRST = ("gcc", "cpp", "g++", "binutils", "perl", "libperl", "python3",
          "libpython3", "git", "libc6", "linux-libc-dev")
 
@@ -39,8 +38,8 @@ def packages():
     return sorted(names, key=lambda n: (not n.startswith(FIRST), n))
 
 
-def host_paths():
-    """Directories before what is in them, FILES paths that are there."""
+def host_paths(size):
+    """Directories before what is in them, so many paths that are there."""
     found = {}
     for name in packages():
         listed = subprocess.run(["dpkg-query", "-L", name], check=False,
@@ -50,11 +49,11 @@ def host_paths():
                     os.path.realpath(os.path.dirname(path)) == \
                     os.path.dirname(path) and "\\" not in path:
                 found[path[1:]] = True
-        if len(found) >= FILES:
+        if len(found) >= size:
             break
     paths = sorted(found)
-    assert len(paths) >= FILES, f"only {len(paths)} files"
-    return paths[:FILES]
+    assert len(paths) >= size // 2, f"only {len(paths)} files"
+    return paths[:size]
 
 
 def tar_of(paths):
@@ -64,8 +63,8 @@ def tar_of(paths):
         check=True, stdout=subprocess.PIPE).stdout
 
 
-def debian():
-    paths = host_paths()
+def debian(size):
+    paths = host_paths(size)
     half = len(paths) // 2
     below = [tar_of(paths[:half]), tar_of(["usr"] + paths[half:])]
     plain = [p for p in paths
@@ -82,7 +81,7 @@ def debian():
         squash(file(opaque + "/.wh..wh..opq") + file(opaque + "/new") + END)]
 
 
-def busybox():
+def busybox(_):
     path = "/tmp/x"
     for path in ("/bin/busybox", "/usr/bin/busybox"):
         if os.path.exists(path):
@@ -98,7 +97,7 @@ def busybox():
                  if a != "busybox") + END)]
 
 
-def layers():
+def layers(_):
     out = []
     for n in range(127):
         text = f"d/ d/f{n}={n} same={n} "
@@ -110,29 +109,30 @@ def layers():
     return out
 
 
-def files():
+def files(size):
     below = b"".join(
         directory(f"d{d}/") + b"".join(file(f"d{d}/f{n}", "x")
                                        for n in range(99))
-        for d in range(2000))
+        for d in range(size * 10))
     above = b"".join(
         file(f"d{d}/.wh..wh..opq") + file(f"d{d}/new") if d % 10 == 0 else
-        file(f"d{d}/.wh.f{d % 99}") for d in range(2000))
+        file(f"d{d}/.wh.f{d % 99}") for d in range(size * 10))
     return [squash(below + END), squash(above + END)]
 
 
-def upper():
+def upper(size):
     above = b"".join(
         directory(f"d{d}/") + file(f"d{d}/f") +
         b"".join(hardlink(f"d{d}/f{n}", f"d{d}/f") for n in range(499))
-        for d in range(800))
-    marks = b"".join(file(f"d{d}/.wh..wh..opq") for d in range(800))
-    return [squash(brief("d0/ d0/gone d799/ d799/gone") + END),
+        for d in range(size))
+    marks = b"".join(file(f"d{d}/.wh..wh..opq") for d in range(size))
+    last = f"d{size - 1}"
+    return [squash(brief(f"d0/ d0/gone {last}/ {last}/gone") + END),
             squash(above + marks + END)]
 
 
-def zeros():
-    size, chunk = 4 << 30, bytes(64 << 20)
+def zeros(size):
+    size, chunk = size << 30, bytes(64 << 20)
     head = header("zeros", size=size)
     whole = hashlib.sha256(head)
     member = gzip.compress(chunk, 1)
@@ -145,10 +145,11 @@ def zeros():
 
 
 def main():
-    kind, out = sys.argv[1:]
+    kind, out = sys.argv[1:3]
+    size = int(sys.argv[3] or 0)
     write_image(out, {"debian": debian, "busybox": busybox, "layers": layers,
                       "files": files, "upper": upper,
-                      "zeros": zeros}[kind](),
+                      "zeros": zeros}[kind](size),
                 kind="layer.v1.tar+gzip")
     with open(out + "/index.json", encoding="ascii") as f:
         index = json.load(f)
