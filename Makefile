@@ -1,14 +1,31 @@
 # chr: the whole build.  Works with GNU make (4 or later) and bmake.
-# Put your own settings in config.mk.  Objects go to build/VARIANT, programs of
-# the release variant to bin/.
+# Objects go to build/VARIANT, programs of the release variant to bin/.
 #
-# all (the default), install, uninstall, clean, dist
-# check        the tests; as root also those for an ordinary user
-# check-asan   the same under address and undefined behaviour sanitizers
-# lint         what linters and compilers say; any word is a failure
-# fuzz         each fuzz target for FUZZ_SECONDS
-# bench        what the work costs beside other programs, as ratios; as root
-# demo         pack a program as an image, pull it, run it; no network
+# make help prints the lines that begin with #:.
+#: make [target] [VARIABLE=value ...]
+#:
+#:   all          the programs, in bin/: the default
+#:   install      to $(DESTDIR)$(PREFIX), which is /usr/local; uninstall
+#:   clean        removes what was built
+#:   demo         packs a program as an image, pulls it, runs it, off line
+#:   dist         the sources as build/chr-VERSION.tar.gz
+#:
+#:   check-quick  unit tests, a short case of each program, lint of what changed;
+#:                takes under two minutes; for use while you work
+#:   check        all tests, as root also those for an ordinary user; takes about
+#:                ten minutes on two processors
+#:   check-asan   the same with address and undefined behaviour sanitizers
+#:   check-long   both at full size, then the fuzzers for longer: for a release
+#:   lint         what compilers and linters say; any word is a failure
+#:   fuzz         each fuzz target for FUZZ_SECONDS (15)
+#:   bench        what the work costs beside other programs, as ratios; as root
+#:
+#:   make check TESTS=tests/chr-rm.bats          one file of tests
+#:   make check CASE='a root in use'             one case, by its name or a part
+#:   make -j2 check                              builds with two processors
+#:
+#: For a name with a $ or a quote in it, put CASE='...' before make.
+#: config.mk holds your own settings: CC, CFLAGS, LDFLAGS, PREFIX.
 .POSIX:
 .SUFFIXES:
 .SUFFIXES: .c .o
@@ -26,14 +43,12 @@ LDFLAGS =
 # linux or posix: which src/sys/sys-$(SYS)*.c is compiled
 SYS != case `uname -s` in Linux) echo linux ;; *) echo posix ;; esac
 PKG_CONFIG = pkg-config
-FUZZ_SECONDS = 60
+FUZZ_SECONDS = 15
 FUZZ_JOBS = 2
-# what check runs: TESTS=tests/chr-rm.bats for one file
-TESTS = tests/*.bats
+# what check runs; everything without
+TESTS =
 # 1: programs that fail where they are told to (src/lib/fault.h)
 FAULTS =
-# 1: names below a root resolve without openat2(2) (src/sys/sys-walk.c)
-WALK =
 
 # The top directory, as seen from where make runs: build/VARIANT, or itself.
 S = .
@@ -47,7 +62,6 @@ BIN_ = ../../bin
 BIN_1 = bin
 BIN = $(BIN_$(FAULTS))
 DEFS_1 = -DFAULTS
-WALK_1 = -DSYS_WALK
 
 STD = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 HARDEN = -fstack-protector-strong -fPIE
@@ -87,6 +101,9 @@ all:
 	@cd build/$(VARIANT) && $(MAKE) -s -f ../../Makefile S=../.. \
 	    BIN=$(BIN) SYS=$(SYS) WANT='$(PROGRAMS)' inner
 
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
 units: all
 	@cd build/$(VARIANT) && $(MAKE) -s -f ../../Makefile S=../.. \
 	    BIN=$(BIN) SYS=$(SYS) WANT='$(UNIT)' inner
@@ -95,23 +112,26 @@ units: all
 faults:
 	@$(MAKE) -s FAULTS=1 VARIANT=$(VARIANT)-faults BIN=bin all
 
-# The unpacker with the name resolver of other systems.
-walk:
-	@mkdir -p build/$(VARIANT)-walk
-	@cd build/$(VARIANT)-walk && $(MAKE) -s -f ../../Makefile S=../.. \
-	    BIN=bin SYS=$(SYS) WALK=1 WANT=bin/chr-pull inner
-
-check: units faults walk
+check: units faults
 	@UNITS='$(UNIT)' tests/check $(VARIANT) $(BIN) $(TESTS)
 
 check-asan:
 	@$(MAKE) -s VARIANT=asan BIN=bin CFLAGS='-O1 -g $(SAN)' check
 
+check-quick: units
+	@CHR_TAG=quick UNITS='$(UNIT)' tests/check $(VARIANT) $(BIN)
+	@tests/lint -c
+
+check-long:
+	@CHR_LONG=1 $(MAKE) -s check
+	@CHR_LONG=1 $(MAKE) -s check-asan
+	@$(MAKE) -s fuzz FUZZ_SECONDS=60
+
 lint:
 	@$(MAKE) -s VARIANT=lint-gcc BIN=bin CC=gcc \
 	    CFLAGS='$(CFLAGS) -Werror' units
 	@$(MAKE) -s VARIANT=lint-clang BIN=bin CC=clang FAULTS=1 \
-	    CFLAGS='$(CFLAGS) -Werror' units
+	    CFLAGS='-O0 -Werror' units
 	@tests/lint
 
 fuzz:
@@ -172,7 +192,7 @@ ISAL_CFLAGS != $(PKG_CONFIG) --exists libisal 2>/dev/null && echo -DHAVE_ISAL ||
 ISAL_LIBS != $(PKG_CONFIG) --libs libisal 2>/dev/null || :
 
 COMPILE = $(CC) $(STD) $(HARDEN) $(WARN) $(INC) $(CURL_CFLAGS) \
-	$(ISAL_CFLAGS) $(DEFS_$(FAULTS)) $(WALK_$(WALK)) \
+	$(ISAL_CFLAGS) $(DEFS_$(FAULTS)) \
 	-DVERSION=\"$(VERSION)\" $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) -pie $(CFLAGS) $(LDFLAGS) -pthread
 
@@ -222,5 +242,5 @@ $(LIB) $(PROGS:=.o): flags
 
 -include $(FUZZ:=.d) $(UNIT:=.d) $(LIB:.o=.d) $(PROGS:=.d)
 
-.PHONY: all units faults walk check check-asan lint fuzz bench demo install \
-	uninstall dist clean inner wanted flags.new
+.PHONY: all help units faults check check-quick check-asan check-long \
+	lint fuzz bench demo install uninstall dist clean inner wanted flags.new

@@ -1,9 +1,11 @@
 #!/usr/bin/env bats
 # See LICENSE.
+# bats file_tags=slow
 # What layers come to: each vector of vectors.py pulled, whole trees compared.
 
 load helper
 
+# vectors [COMMAND...]: run by it.
 vectors() {
 	skip_unless_root
 	# few descriptors, and a directory that hands down its group and an ACL
@@ -12,7 +14,7 @@ vectors() {
 	chgrp 8 "$T/v"
 	chmod 2775 "$T/v"
 	"$FIXTURES/default_acl" "$T/v"
-	run "$BATS_TEST_DIRNAME/vectors.py" "$T/v"
+	run "$@" "$BATS_TEST_DIRNAME/vectors.py" "$T/v"
 	[ "$status" = 0 ] || {
 		printf '%s\n' "$output" | grep -A12 '^not ok' >&2
 		[ -n "$output" ] && false
@@ -24,10 +26,7 @@ vectors() {
 }
 
 @test "layer vectors, where names resolve without openat2" {
-	PATH=${CHR_WALK_BIN:=$TOP/build/release-walk/bin}:$PATH
-	[ -x "$CHR_WALK_BIN/chr-pull" ] || cannot "needs make walk"
-	grep -q -- -DSYS_WALK "$CHR_WALK_BIN/../flags"
-	vectors
+	vectors "$FIXTURES/without" openat2
 }
 
 # layout PYTHON: img is an image of the layers that this makes.

@@ -13,11 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* openat2(2), Linux 5.6; without it, or when built so, name by name. */
+/* openat2(2), Linux 5.6; without it name by name. */
 int
 sys_open_in_root(int rootfd, const char *path, int flags)
 {
-#ifndef SYS_WALK
 	struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC),
 	    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 	long fd;
@@ -27,7 +26,6 @@ sys_open_in_root(int rootfd, const char *path, int flags)
 	while (fd == -1 && (errno == EAGAIN || errno == EINTR));
 	if (fd != -1 || errno != ENOSYS)
 		return (int)fd;
-#endif
 	return sys_walk_in_root(rootfd, path, flags, NULL, NULL);
 }
 
