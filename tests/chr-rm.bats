@@ -120,7 +120,7 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	root=$(chr-mkroot box)
 	mkdir source "$root/mnt"
 	echo precious >source/file
-	unshare -m sh -c "mount --bind source '$root/mnt' && sleep 600" 3>&- 4>&- &
+	unshare -m sh -c "mount --bind source '$root/mnt' && exec sleep 600" 3>&- 4>&- &
 	pid=$!
 	wait_for grep -q "$root/mnt" "/proc/$pid/mountinfo"
 	run_ok chr-rm "$root"

@@ -206,7 +206,7 @@ print(*os.listxattr(sys.argv[1]), sep="")' "$root/etc"
 	pulled
 	mkdir "$T/roots"
 	export CHR_ROOTS=$T/roots
-	unshare -m sh -c 'chr-mkroot -m overlay box >out; sleep 600' 3>&- &
+	unshare -m sh -c 'chr-mkroot -m overlay box >out; exec sleep 600' 3>&- &
 	holder=$!
 	wait_for test -s out
 	run_err 1 "chr-rm: box: in use: overlay roots stand on it" chr-rm box
