@@ -5,11 +5,11 @@
 /*
  * Fault injection, for tests.  In a build with -DFAULTS (make FAULTS=1) and
  * FAULT=name:nth:what in the environment, the nth passing of the place `name'
- * fails with the error `what' (ENOSPC, EIO, EACCES, ...).  KILL ends the
- *process there by SIGKILL.  STOP stops it there by SIGSTOP, until a SIGCONT
- *lets it go on without a failure: a test does meanwhile what is to happen at
- *that moment. FAULT_LOG=file appends each place's name as it is passed.  A
- *release build has none of this.
+ * fails with the error `what': ENOSPC, EIO, EACCES and the like.  KILL ends
+ * the process there by SIGKILL.  STOP stops it there by SIGSTOP; after a
+ * SIGCONT it continues without a failure, so that a test can act at exactly
+ * that moment.  FAULT_LOG=file appends each place's name as it is passed.
+ * A release build has none of this.
  *
  *	if (FAULT("store_rename") || renameat(...) == -1)
  */
