@@ -195,7 +195,7 @@ setuid
 prctl
 execve"
 	# the program itself may lie below some /root/ or /etc/
-	run awk '/^chroot/ { exit } /"\/?(etc|root|dev)\/|box.abcdef\/root\// &&
+	run awk '/^chroot/ { exit } /"[.\/]*(etc|root|dev)\/|box.abcdef\/root\// &&
 	    !/ld.so|^execve/ { print }' trace
 	is ""
 	run grep -E 'nsswitch|libnss|/run/nscd' trace
