@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "imagefile.h"
+#include "decoder.h"
 #include "fdio.h"
+#include "imagefile.h"
 #include "msg.h"
 #include "platform.h"
 #include "progress.h"
@@ -18,6 +19,7 @@
 #include "ref.h"
 #include "registry.h"
 #include "store.h"
+#include "worker.h"
 
 #define JOBS 4
 #define JOBS_MAX 64
@@ -387,6 +389,28 @@ parse_options(int argc, char **argv, struct options *o)
 	}
 }
 
+/*
+ * Foreign bytes are for processes that are forked while there is no password
+ * or token in this one.  An image of a registry that is only resolved has none.
+ */
+static void
+begin_workers(const struct options *o, char *const *sources)
+{
+	int wanted = !o->resolve_only;
+
+	for (; *sources != NULL; sources++)
+		wanted |= is_file(*sources);
+	if (!wanted)
+		return;
+	if (!decoder_is_filtered())
+		msg_warnx("warning: seccomp is not available: what decodes "
+			  "layers is less confined");
+	if (worker_begin(decoder_prepare) == -1) {
+		msg_warn("worker");
+		exit(ST_LOCAL);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -408,6 +432,9 @@ main(int argc, char **argv)
 				  "cannot be made");
 			return ST_LOCAL;
 		}
+	}
+	begin_workers(&o, argv + optind);
+	if (!o.resolve_only) {
 		o.store = store_open(
 		    STORE_CREATE | (o.verify ? STORE_VERIFY : 0));
 		if (o.store == NULL)
@@ -418,6 +445,7 @@ main(int argc, char **argv)
 		if (rc != 0 && status == 0)
 			status = rc;
 	}
+	worker_stop();
 	store_close(o.store);
 	return status;
 }

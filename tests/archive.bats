@@ -539,7 +539,7 @@ image(["one/layer.tar"], ["a/b:%d" % (i % 50) for i in range(100)])'
 		case $call in
 		read | write | futex | close | exit | exit_group) ;;
 		brk | mmap | munmap | mremap | mprotect | madvise) ;;
-		rt_sigprocmask | clock_gettime) ;;
+		rt_sigprocmask | rt_sigreturn | clock_gettime) ;;
 		*) fail "$call" ;;
 		esac
 	done

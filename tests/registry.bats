@@ -847,9 +847,10 @@ root_made() {
 
 # --- unpacking meanwhile ---
 
-# child_of PID: sets $child once it has one.
-child_of() {
-	child=$(pgrep -P "$1")
+# writer_of PID: sets $child, once it is there, to what unpacks for this pull: a
+# child of its child.
+writer_of() {
+	child=$(pgrep -P "$1") && child=$(pgrep -P "$child")
 }
 
 @test "what unpacks has none of the network's descriptors" {
@@ -859,7 +860,7 @@ child_of() {
 	fake '{"on":"GET /v2/*/blobs/'"$layer"'","hold":"never"}'
 	chr-pull "$host/a/b" 2>err 3>&- &
 	pull=$!
-	wait_for child_of "$pull"
+	wait_for writer_of "$pull"
 	wait_for grep -q "blobs/$layer" requests
 	wait_for root_made
 	ls -l "/proc/$child/fd" >open
@@ -888,7 +889,7 @@ t = tarfile.open("bad.tar", "w"); t.addfile(tarfile.TarInfo("../x"))'
 	fake '{"on":"GET /v2/*/blobs/'"$layer"'","hold":"never"}'
 	chr-pull "$host/a/b" 2>err 3>&- &
 	pull=$!
-	wait_for child_of "$pull"
+	wait_for writer_of "$pull"
 	kill -9 "$child"
 	status=0
 	wait "$pull" || status=$?

@@ -14,6 +14,7 @@ struct ahead {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	int alone;	 /* there is no thread */
 	int up;		 /* the thread runs */
 	int asked;	 /* for the first time */
 	int stopped;	 /* nobody will ask any more */
@@ -72,10 +73,10 @@ ahead_new(ahead_read *read, void *arg)
 	a->filled = a->freed = 0;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
-	if ((errno = pthread_create(&a->thread, NULL, run, a)) != 0) {
-		free(a);
-		return NULL;
-	}
+	/* old filters for system calls refuse what makes a thread */
+	a->alone = pthread_create(&a->thread, NULL, run, a) != 0;
+	if (a->alone)
+		return a;
 	/* the C library's first calls may not be allowed later */
 	pthread_mutex_lock(&a->lock);
 	while (!a->up)
@@ -84,11 +85,25 @@ ahead_new(ahead_read *read, void *arg)
 	return a;
 }
 
+/* Without a thread, in turn. */
+static int
+read_now(struct ahead *a, const void **data, size_t *len)
+{
+	if (!a->held || a->len[0] > 0)
+		a->len[0] = a->read(a->arg, a->buf[0], SIZE);
+	a->held = 1;
+	*data = a->buf[0];
+	*len = a->len[0] > 0 ? (size_t)a->len[0] : 0;
+	return a->len[0] > 0 ? 1 : (int)a->len[0];
+}
+
 int
 ahead_next(struct ahead *a, const void **data, size_t *len)
 {
 	ssize_t n;
 
+	if (a->alone)
+		return read_now(a, data, len);
 	pthread_mutex_lock(&a->lock);
 	a->asked = 1;
 	a->freed += (unsigned)a->held;
@@ -108,11 +123,13 @@ ahead_free(struct ahead *a)
 {
 	if (a == NULL)
 		return;
-	pthread_mutex_lock(&a->lock);
-	a->stopped = 1;
-	pthread_cond_signal(&a->changed);
-	pthread_mutex_unlock(&a->lock);
-	pthread_join(a->thread, NULL);
+	if (!a->alone) {
+		pthread_mutex_lock(&a->lock);
+		a->stopped = 1;
+		pthread_cond_signal(&a->changed);
+		pthread_mutex_unlock(&a->lock);
+		pthread_join(a->thread, NULL);
+	}
 	pthread_cond_destroy(&a->changed);
 	pthread_mutex_destroy(&a->lock);
 	free(a);

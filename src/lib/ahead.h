@@ -7,7 +7,7 @@
 
 /*
  * A stream that is read ahead of who takes it, in a thread of its own, by half
- * a megabyte at most.
+ * a megabyte at most; where no thread can be made, when it is asked for.
  */
 struct ahead;
 

@@ -2,11 +2,12 @@
 #include "decoder.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/types.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,12 +15,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fdio.h"
 #include "msg.h"
 #include "sys.h"
 #include "wire.h"
+#include "worker.h"
 
 #define PIPE_SIZE (1 << 20)
 #define DECODER_MEMORY ((rlim_t)1 << 30)
+#define NOBODY 65534
+#define EMPTY_DIR 10 /* or above: out of the way of a decoder */
 
 struct decoder {
 	pid_t pid;
@@ -31,6 +36,7 @@ struct decoder {
 	char why[768];
 	char diffid[DIGEST_MAX];
 	int marked;
+	uint64_t bytes;
 };
 
 /* --- the process: parses foreign bytes, may only read and write --- */
@@ -57,27 +63,84 @@ decode(struct layer *l, struct wire_out *out)
 	}
 	if (rc == -1 || layer_end(l, diffid) != 0)
 		return -1;
-	wire_end(out, diffid, layer_marked(l));
+	wire_end(out, diffid, layer_marked(l), layer_taken(l));
 	return 0;
+}
+
+/* Where there is nothing to find; -1: a decoder keeps its root directory. */
+static int empty_dir = -1;
+
+int
+decoder_is_filtered(void)
+{
+	return sys_can_confine();
+}
+
+/* Opens a directory that has no name any more: nothing can be made in it. */
+void
+decoder_prepare(void)
+{
+	const char *dir = getenv("TMPDIR");
+	char *path;
+	int fd;
+
+	if (geteuid() != 0)
+		return;
+	if (dir == NULL || *dir == '\0')
+		dir = "/tmp";
+	if ((path = fdio_fmt("%s/chr-pull.XXXXXX", dir)) != NULL &&
+	    mkdtemp(path) != NULL) {
+		fd = open(
+		    path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (rmdir(path) == 0)
+			empty_dir = fcntl(fd, F_DUPFD_CLOEXEC, EMPTY_DIR);
+		if (fd != -1)
+			close(fd);
+	}
+	free(path);
+}
+
+/*
+ * The walls that need privilege: an empty root, another user.  Where one of
+ * them fails, the others stand, and the filter for system calls.
+ */
+static void
+leave(void)
+{
+	if (geteuid() != 0)
+		return;
+	if (empty_dir != -1 && fchdir(empty_dir) == 0)
+		(void)!chroot(".");
+	if (setgroups(0, NULL) == 0 && setgid(NOBODY) == 0)
+		(void)!setuid(NOBODY);
+}
+
+static int
+limit(int resource, rlim_t most)
+{
+	struct rlimit rl;
+
+	if (getrlimit(resource, &rl) == -1)
+		return -1;
+	if (most < rl.rlim_max)
+		rl.rlim_max = most;
+	rl.rlim_cur = rl.rlim_max;
+	return setrlimit(resource, &rl);
 }
 
 /* Nothing but what it has open and some memory is left to a decoder. */
 static int
-confine(int blob, int out)
+confine(void)
 {
-	struct rlimit none = {0, 0};
-
-	if (dup2(blob, 3) == -1 || dup2(out, 4) == -1 ||
-	    sys_close_range(5, INT_MAX) == -1 || sys_die_with_parent() == -1)
+	leave();
+	if (sys_close_range(5, INT_MAX) == -1 || sys_die_with_parent() == -1)
 		return -1;
 #ifndef __SANITIZE_ADDRESS__
-	struct rlimit memory = {DECODER_MEMORY, DECODER_MEMORY};
-
-	if (setrlimit(RLIMIT_AS, &memory) == -1)
+	if (limit(RLIMIT_AS, DECODER_MEMORY) == -1)
 		return -1;
 #endif
-	if (setrlimit(RLIMIT_FSIZE, &none) == -1 ||
-	    setrlimit(RLIMIT_NPROC, &none) == -1)
+	if (limit(RLIMIT_FSIZE, 0) == -1 || limit(RLIMIT_NPROC, 0) == -1 ||
+	    limit(RLIMIT_NOFILE, 0) == -1)
 		return -1;
 	if (sys_confine() == -1)
 		return -1;
@@ -89,46 +152,50 @@ confine(int blob, int out)
 	return 0;
 }
 
-/* The child. */
-static void
-run(int blob, int out, uint64_t bytes_max)
+/* The process: its descriptors are the blob and the pipe. */
+static int
+run(const int *fds, const uint64_t *args)
 {
 	struct wire_out *w;
 	struct layer *l;
-	int rc;
+	int blob, out, rc;
 
 	/* out of the way of 3 and 4 */
-	blob = fcntl(blob, F_DUPFD, 5);
-	out = fcntl(out, F_DUPFD, 5);
-	if ((l = layer_open(3)) == NULL || (w = wire_writer(4)) == NULL ||
-	    confine(blob, out) == -1) {
-		msg_warn("decoder");
-		_exit(ST_LOCAL);
+	blob = fcntl(fds[0], F_DUPFD, 5);
+	out = fcntl(fds[1], F_DUPFD, 5);
+	if (blob == -1 || out == -1 || dup2(blob, 3) == -1 ||
+	    dup2(out, 4) == -1 || (w = wire_writer(4)) == NULL)
+		return ST_LOCAL;
+	if ((l = layer_open(3)) == NULL || confine() == -1) {
+		wire_failed(w, ST_LOCAL, strerror(errno));
+		wire_flush(w);
+		return ST_LOCAL;
 	}
-	layer_limit(l, bytes_max);
+	layer_limit(l, args[0], args[1]);
 	if ((rc = decode(l, w)) == -1 && layer_status(l) != 0)
 		wire_failed(w, layer_status(l), layer_why(l));
 	wire_flush(w);
-	_exit(rc == 0 ? 0 : ST_REFUSED);
+	return rc == 0 ? 0 : ST_REFUSED;
 }
 
 /* --- for its parent --- */
 
 struct decoder *
-decoder_start(int fd, uint64_t bytes_max)
+decoder_start(int fd, uint64_t before, uint64_t bytes_max)
 {
+	const uint64_t args[] = {before, bytes_max};
 	struct decoder *d;
-	int e, p[2] = {-1, -1};
+	int e, fds[2], p[2] = {-1, -1};
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return NULL;
 	if (pipe2(p, O_CLOEXEC) == -1 || (d->in = wire_reader(p[0])) == NULL)
 		goto fail;
 	sys_widen_pipe(p[1], PIPE_SIZE);
-	if ((d->pid = fork()) == -1)
+	fds[0] = fd;
+	fds[1] = p[1];
+	if ((d->pid = worker_start(run, fds, 2, args)) == -1)
 		goto fail;
-	if (d->pid == 0)
-		run(fd, p[1], bytes_max);
 	close(p[1]);
 	d->fd = p[0];
 	return d;
@@ -162,16 +229,15 @@ advance(struct decoder *d)
 		return d->status != 0 ? -1 : d->held;
 	if ((rc = wire_next(d->in, &d->record)) != 1)
 		return fail(d, ST_LOCAL,
-		    rc == -1 ? "the decoder ended in nonsense"
-			     : "the decoder ended");
+		    rc == -1 ? "the decoder sent what makes no sense"
+			     : "the decoder ended too early");
 	switch (d->record.kind) {
 	case WIRE_FAILED:
-		return fail(d,
-		    d->record.status == ST_LOCAL ? ST_LOCAL : ST_REFUSED,
-		    d->record.text);
+		return fail(d, d->record.status, d->record.text);
 	case WIRE_END:
 		snprintf(d->diffid, sizeof(d->diffid), "%s", d->record.text);
 		d->marked = d->record.status;
+		d->bytes = d->record.offset;
 		return 0;
 	default:
 		d->held = 1;
@@ -224,6 +290,12 @@ decoder_marked(const struct decoder *d)
 	return d->marked;
 }
 
+uint64_t
+decoder_bytes(const struct decoder *d)
+{
+	return d->bytes;
+}
+
 int
 decoder_status(const struct decoder *d)
 {
@@ -243,9 +315,7 @@ decoder_close(struct decoder *d)
 		return;
 	close(d->fd);
 	/* it may have much to read that nobody wants */
-	kill(d->pid, SIGKILL);
-	while (waitpid(d->pid, NULL, 0) == -1 && errno == EINTR)
-		;
+	worker_end(d->pid, SIGKILL);
 	wire_in_free(d->in);
 	free(d);
 }

@@ -16,7 +16,7 @@ struct layer {
 	struct ahead *ahead;
 	struct digest *digest;
 	struct tar *tar;
-	uint64_t taken, max; /* uncompressed bytes; 0 is no limit */
+	uint64_t taken, before, max; /* uncompressed bytes; 0 is no limit */
 	int status;
 	char why[768];
 };
@@ -52,7 +52,7 @@ tar_input(void *arg, const void **data, size_t *len)
 	if (r == 0)
 		return 0;
 	l->taken += *len;
-	if (l->max > 0 && l->taken > l->max)
+	if (l->max > 0 && (l->before > l->max || l->taken > l->max - l->before))
 		return fail(l, ST_REFUSED, "over the limit of %llu bytes",
 		    (unsigned long long)l->max);
 	digest_add(l->digest, *data, *len);
@@ -83,8 +83,9 @@ layer_open(int fd)
 }
 
 void
-layer_limit(struct layer *l, uint64_t max)
+layer_limit(struct layer *l, uint64_t before, uint64_t max)
 {
+	l->before = before;
 	l->max = max;
 }
 
@@ -121,6 +122,12 @@ int
 layer_marked(const struct layer *l)
 {
 	return tar_marked(l->tar);
+}
+
+uint64_t
+layer_taken(const struct layer *l)
+{
+	return l->taken;
 }
 
 int

@@ -51,8 +51,8 @@ struct layer_entry {
  * layer_next.  NULL and errno.
  */
 struct layer *layer_open(int fd);
-/* Refuses a stream of more uncompressed bytes than this. */
-void layer_limit(struct layer *, uint64_t max);
+/* Refuses a stream of more uncompressed bytes than max, with those before. */
+void layer_limit(struct layer *, uint64_t before, uint64_t max);
 /* 1 and *e; 0 at the end; -1: layer_status and layer_why tell. */
 int layer_next(struct layer *, struct layer_entry *);
 /*
@@ -67,6 +67,8 @@ int layer_data(struct layer *, const void **, size_t *, uint64_t *offset);
 int layer_end(struct layer *, char diffid[DIGEST_MAX]);
 /* After the last entry: whether the end was marked as tar does. */
 int layer_marked(const struct layer *);
+/* Uncompressed bytes read so far. */
+uint64_t layer_taken(const struct layer *);
 int layer_status(const struct layer *);
 const char *layer_why(const struct layer *);
 void layer_close(struct layer *);

@@ -205,7 +205,7 @@ open_layer(struct members *m)
 		msg_warn("%s", m->path);
 		return NULL;
 	}
-	if ((in = decoder_start(m->fd, m->opts.bytes_max)) == NULL)
+	if ((in = decoder_start(m->fd, 0, m->opts.bytes_max)) == NULL)
 		msg_warn("%s", m->path);
 	return in;
 }

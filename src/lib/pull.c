@@ -151,43 +151,21 @@ read_config(struct image *im)
 }
 
 static int
-open_layer(void *arg, size_t i)
-{
-	struct image *im = arg;
-	const struct descriptor *d = &im->manifest->layers[i];
-	int fd;
-
-	if ((fd = store_blob_open(im->pull->store, d->digest, d->size)) == -1)
-		msg_warn("%s: layer %s", im->pull->name, d->digest);
-	return fd;
-}
-
-static const char *
-layer_digest(void *arg, size_t i)
-{
-	const struct image *im = arg;
-
-	return im->manifest->layers[i].digest;
-}
-
-static int
 start_unpack(struct image *im)
 {
 	struct unpack_job job = {.name = im->pull->name,
 	    .dirfd = im->dirfd,
-	    .openfd = store_fd(im->pull->store),
+	    .storefd = store_fd(im->pull->store),
 	    .limits = im->pull->limits,
 	    .nlayers = im->manifest->nlayers,
-	    .open = open_layer,
-	    .digest = layer_digest,
-	    .arg = im};
+	    .layers = im->manifest->layers};
 
 	job.diffids = (const char(*)[DIGEST_MAX])im->config->diffids;
 	im->unpack = unpack_start(&job);
 	return im->unpack == NULL ? ST_LOCAL : 0;
 }
 
-/* A child that is gone has said why: unpack_finish tells the status. */
+/* A worker that is gone has said why: unpack_finish tells the status. */
 static int
 feed(struct image *im, size_t i)
 {

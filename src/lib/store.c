@@ -305,13 +305,19 @@ store_blob_path(const char *digest, const char *prefix, const char *suffix,
 int
 store_blob_open(struct store *st, const char *digest, uint64_t size)
 {
+	return store_blob_openat(st->fd, digest, size);
+}
+
+int
+store_blob_openat(int storefd, const char *digest, uint64_t size)
+{
 	char path[STORE_PATH_MAX];
 	struct stat sb;
 	int fd;
 
 	if (store_blob_path(digest, "", "", path) == -1)
 		return -1;
-	fd = openat(st->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(storefd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode) ||

@@ -70,6 +70,8 @@ int blob_fd(const struct blob *);
 
 /* Opens a complete blob of the right size; -1 and errno ENOENT.  Silent. */
 int store_blob_open(struct store *, const char *digest, uint64_t size);
+/* The same, of the store whose directory is open. */
+int store_blob_openat(int storefd, const char *digest, uint64_t size);
 /* Reads a small blob.  0 or status. */
 int store_blob_load(struct store *, const char *digest, uint64_t size,
     size_t max, struct buf *);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +17,9 @@
 #include "fault.h"
 #include "fdio.h"
 #include "msg.h"
+#include "store.h"
 #include "sys.h"
+#include "worker.h"
 
 struct unpack {
 	const char *name;
@@ -27,28 +28,45 @@ struct unpack {
 	int report; /* struct unpack_stats comes up here, or why not */
 };
 
-/* --- the writer: the child that makes the tree --- */
+/* What the writer is told first, down the pipe; the name follows. */
+struct order {
+	struct apply_limits limits;
+	size_t nlayers, name_len;
+};
+
+struct order_layer {
+	struct descriptor blob;
+	char diffid[DIGEST_MAX];
+};
+
+/* --- the writer: the worker that makes the tree --- */
 
 struct writer {
-	const struct unpack_job *job;
-	int ready; /* layer numbers come here */
+	struct order order;
+	char *name;
+	struct order_layer *layers;
+	int dirfd, storefd;
+	int ready; /* the order, then layer numbers come here */
 	char *is_ready;
 	struct decoder **decoders; /* of layers; NULL: not started */
+	uint64_t inflated;	   /* bytes of all layers so far */
 	struct apply *apply;
 };
 
 static int
 start_decoder(struct writer *w, size_t i)
 {
-	int blob;
+	const struct descriptor *blob = &w->layers[i].blob;
+	int fd;
 
 	if (w->decoders[i] != NULL)
 		return 0;
-	if ((blob = w->job->open(w->job->arg, i)) == -1)
-		return -1;
-	w->decoders[i] = decoder_start(blob, w->job->limits.bytes);
-	close(blob);
-	return w->decoders[i] == NULL ? msg_fail(-1, "%s", w->job->name) : 0;
+	if ((fd = store_blob_openat(w->storefd, blob->digest, blob->size)) ==
+	    -1)
+		return msg_fail(-1, "%s: layer %s", w->name, blob->digest);
+	w->decoders[i] = decoder_start(fd, w->inflated, w->order.limits.bytes);
+	close(fd);
+	return w->decoders[i] == NULL ? msg_fail(-1, "%s", w->name) : 0;
 }
 
 /*
@@ -67,7 +85,7 @@ wait_ready(struct writer *w, size_t i)
 				return;
 			_exit(ST_LOCAL);
 		}
-		if (n < w->job->nlayers)
+		if (n < w->order.nlayers)
 			w->is_ready[n] = 1;
 	}
 }
@@ -87,9 +105,28 @@ apply_whole(struct writer *w, struct decoder *d, const struct layer_entry *e)
 	return rc;
 }
 
+/* Whether the layer is what the image says, and all of them in the limit. */
+static int
+check_layer(struct writer *w, size_t i, const struct decoder *d)
+{
+	const struct order_layer *l = &w->layers[i];
+
+	/* the next one was started when this one's size was not known */
+	w->inflated += decoder_bytes(d);
+	if (w->inflated > w->order.limits.bytes)
+		return msg_failx(ST_REFUSED,
+		    "%s: layer %s: over the limit of %llu bytes", w->name,
+		    l->blob.digest, (unsigned long long)w->order.limits.bytes);
+	if (strcmp(decoder_diffid(d), l->diffid) == 0)
+		return 0;
+	return msg_failx(ST_REFUSED,
+	    "%s: layer %s: expected diffID %s, found %s", w->name,
+	    l->blob.digest, l->diffid, decoder_diffid(d));
+}
+
 /* Applies one layer; -1 when it was the decoder that failed. */
 static int
-apply_entries(struct writer *w, size_t i, const char *digest, struct decoder *d)
+apply_entries(struct writer *w, size_t i, struct decoder *d)
 {
 	struct layer_entry e;
 	int rc;
@@ -101,17 +138,13 @@ apply_entries(struct writer *w, size_t i, const char *digest, struct decoder *d)
 		return -1;
 	if ((rc = apply_close(w->apply)) != 0)
 		return rc;
-	if (strcmp(decoder_diffid(d), w->job->diffids[i]) == 0)
-		return 0;
-	return msg_failx(ST_REFUSED,
-	    "%s: layer %s: expected diffID %s, found %s", w->job->name, digest,
-	    w->job->diffids[i], decoder_diffid(d));
+	return check_layer(w, i, d);
 }
 
 static int
 apply_one(struct writer *w, size_t i)
 {
-	const char *digest = w->job->digest(w->job->arg, i);
+	const char *digest = w->layers[i].blob.digest;
 	struct decoder *d;
 	int rc;
 
@@ -119,29 +152,29 @@ apply_one(struct writer *w, size_t i)
 	if (start_decoder(w, i) == -1)
 		return ST_LOCAL;
 	/* the next one inflates while this one is written */
-	if (i + 1 < w->job->nlayers && w->is_ready[i + 1] &&
+	if (i + 1 < w->order.nlayers && w->is_ready[i + 1] &&
 	    start_decoder(w, i + 1) == -1)
 		return ST_LOCAL;
 	d = w->decoders[i];
 	apply_layer(w->apply, digest);
-	rc = apply_entries(w, i, digest, d);
+	rc = apply_entries(w, i, d);
 	if (rc == -1)
-		rc = msg_failx(decoder_status(d), "%s: layer %s: %s",
-		    w->job->name, digest, decoder_why(d));
+		rc = msg_failx(decoder_status(d), "%s: layer %s: %s", w->name,
+		    digest, decoder_why(d));
 	decoder_close(d);
 	return rc;
 }
 
 static int
-make_root(const struct unpack_job *job)
+make_root(const struct writer *w)
 {
 	int fd;
 
-	if (FAULT("unpack_mkdir") || mkdirat(job->dirfd, "root", 0755) == -1 ||
-	    (fd = openat(job->dirfd, "root",
+	if (FAULT("unpack_mkdir") || mkdirat(w->dirfd, "root", 0755) == -1 ||
+	    (fd = openat(w->dirfd, "root",
 		 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1 ||
 	    sys_clear_acl(fd, "") == -1 || fchmod(fd, 0755) == -1) {
-		return msg_fail(-1, "%s: root", job->name);
+		return msg_fail(-1, "%s: root", w->name);
 	}
 	return fd;
 }
@@ -149,21 +182,18 @@ make_root(const struct unpack_job *job)
 static int
 write_tree(struct writer *w, int out)
 {
-	const struct unpack_job *job = w->job;
 	struct unpack_stats stats;
 	struct apply_stats as;
 	int rc = 0, rootfd;
 	size_t i;
 
-	w->is_ready = calloc(job->nlayers + 1, 1);
-	w->decoders = calloc(job->nlayers + 1, sizeof(*w->decoders));
 	umask(0);
-	if ((rootfd = make_root(job)) == -1)
+	if ((rootfd = make_root(w)) == -1)
 		return ST_LOCAL;
-	w->apply = apply_new(rootfd, job->name, &job->limits);
-	if (w->is_ready == NULL || w->decoders == NULL || w->apply == NULL)
-		return msg_fail(ST_LOCAL, "%s", job->name);
-	for (i = 0; rc == 0 && i < job->nlayers; i++)
+	w->apply = apply_new(rootfd, w->name, &w->order.limits);
+	if (w->apply == NULL)
+		return msg_fail(ST_LOCAL, "%s", w->name);
+	for (i = 0; rc == 0 && i < w->order.nlayers; i++)
 		rc = apply_one(w, i);
 	if (rc == 0)
 		rc = apply_finish(w->apply, &as);
@@ -171,81 +201,100 @@ write_tree(struct writer *w, int out)
 		stats.bytes = as.bytes;
 		stats.entries = as.entries;
 		if (fdio_write(out, &stats, sizeof(stats)) == -1)
-			rc = msg_fail(ST_LOCAL, "%s", job->name);
+			rc = msg_fail(ST_LOCAL, "%s", w->name);
 	}
 	return rc;
 }
 
+/* -1 when the parent has ended, or there is no memory. */
 static int
-by_number(const void *a, const void *b)
+take_order(struct writer *w)
 {
-	return *(const int *)a - *(const int *)b;
+	size_t n;
+
+	if (fdio_read(w->ready, &w->order, sizeof(w->order)) !=
+	    sizeof(w->order))
+		return -1;
+	n = w->order.nlayers;
+	w->name = calloc(w->order.name_len + 1, 1);
+	w->layers = calloc(n + 1, sizeof(*w->layers));
+	w->is_ready = calloc(n + 1, 1);
+	w->decoders = calloc(n + 1, sizeof(*w->decoders));
+	if (w->name == NULL || w->layers == NULL || w->is_ready == NULL ||
+	    w->decoders == NULL)
+		return msg_fail(-1, "unpacking");
+	n *= sizeof(*w->layers);
+	return fdio_read(w->ready, w->name, w->order.name_len) ==
+			   (ssize_t)w->order.name_len &&
+		       fdio_read(w->ready, w->layers, n) == (ssize_t)n
+		   ? 0
+		   : -1;
 }
 
-/* Closes all but the standard three and the n of keep. */
 static int
-close_others(int *keep, size_t n)
+be_writer(const int *fds, const uint64_t *args)
 {
-	int next = STDERR_FILENO + 1;
-	size_t i;
+	struct writer w = {.dirfd = fds[0], .storefd = fds[1], .ready = fds[2]};
 
-	qsort(keep, n, sizeof(*keep), by_number);
-	for (i = 0; i < n; i++) {
-		if (keep[i] < next)
-			continue;
-		if (keep[i] > next && sys_close_range(next, keep[i] - 1) == -1)
-			return -1;
-		next = keep[i] + 1;
-	}
-	return sys_close_range(next, INT_MAX);
-}
-
-/*
- * The child: what the parent has open beside, its connections and locks, is
- * not to outlive there what the parent does with it.
- */
-static int
-write_alone(struct writer *w, int out)
-{
-	int keep[] = {w->job->dirfd, w->job->openfd, w->ready, out};
-
-	msg_defer(out);
-	if (close_others(keep, sizeof(keep) / sizeof(keep[0])) == -1 ||
-	    sys_die_with_parent() == -1)
-		return msg_fail(ST_LOCAL, "%s", w->job->name);
-	signal(SIGPIPE, SIG_DFL);
-	return write_tree(w, out);
+	(void)args;
+	msg_defer(fds[3]);
+	return take_order(&w) == -1 ? ST_LOCAL : write_tree(&w, fds[3]);
 }
 
 /* --- for the parent --- */
 
+/* What fails here fails again with the first layer that is ready. */
+static void
+give_order(int fd, const struct unpack_job *job)
+{
+	struct order o;
+	struct order_layer l;
+	size_t i;
+
+	memset(&o, 0, sizeof(o));
+	o.limits = job->limits;
+	o.nlayers = job->nlayers;
+	o.name_len = strlen(job->name);
+	if (fdio_write(fd, &o, sizeof(o)) == -1 ||
+	    fdio_write(fd, job->name, o.name_len) == -1)
+		return;
+	for (i = 0; i < job->nlayers; i++) {
+		memset(&l, 0, sizeof(l));
+		l.blob = job->layers[i];
+		strcpy(l.diffid, job->diffids[i]);
+		if (fdio_write(fd, &l, sizeof(l)) == -1)
+			return;
+	}
+}
+
 struct unpack *
 unpack_start(const struct unpack_job *job)
 {
+	static const uint64_t args[WORKER_ARGS];
 	int ready[2] = {-1, -1}, report[2] = {-1, -1};
-	struct writer w = {.job = job};
 	struct unpack *u;
 
 	if ((u = malloc(sizeof(*u))) == NULL || pipe2(ready, O_CLOEXEC) == -1 ||
-	    pipe2(report, O_CLOEXEC) == -1 || (u->pid = fork()) == -1) {
-		msg_warn("%s", job->name);
-		close(ready[0]);
-		close(ready[1]);
-		close(report[0]);
-		close(report[1]);
-		free(u);
-		return NULL;
-	}
-	if (u->pid == 0) {
-		w.ready = ready[0];
-		_exit(write_alone(&w, report[1]));
-	}
+	    pipe2(report, O_CLOEXEC) == -1)
+		goto fail;
+	const int fds[] = {job->dirfd, job->storefd, ready[0], report[1]};
+	if ((u->pid = worker_start(be_writer, fds, 4, args)) == -1)
+		goto fail;
 	close(ready[0]);
 	close(report[1]);
 	u->name = job->name;
 	u->ready = ready[1];
 	u->report = report[0];
+	give_order(u->ready, job);
 	return u;
+fail:
+	msg_warn("%s", job->name);
+	close(ready[0]);
+	close(ready[1]);
+	close(report[0]);
+	close(report[1]);
+	free(u);
+	return NULL;
 }
 
 int
@@ -265,17 +314,13 @@ unpack_ended(const struct unpack *u)
 }
 
 static int
-reap(struct unpack *u)
+end(struct unpack *u, int sig)
 {
 	int status;
 
 	close(u->ready);
 	close(u->report);
-	while (waitpid(u->pid, &status, 0) == -1)
-		if (errno != EINTR) {
-			status = -1;
-			break;
-		}
+	status = worker_end(u->pid, sig);
 	free(u);
 	return status;
 }
@@ -289,7 +334,8 @@ unpack_finish(struct unpack *u, struct unpack_stats *stats)
 	int status;
 
 	len = fdio_read(u->report, report, sizeof(report) - 1);
-	status = reap(u);
+	if ((status = end(u, 0)) == -1)
+		return msg_fail(ST_LOCAL, "%s: unpacking", name);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
 	    len == sizeof(*stats)) {
 		memcpy(stats, report, sizeof(*stats));
@@ -301,12 +347,11 @@ unpack_finish(struct unpack *u, struct unpack_stats *stats)
 		return WEXITSTATUS(status) != 0 ? WEXITSTATUS(status)
 						: ST_LOCAL;
 	return msg_failx(ST_LOCAL, "%s: unpacking ended by signal %d", name,
-	    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	    WTERMSIG(status));
 }
 
 void
 unpack_abort(struct unpack *u)
 {
-	kill(u->pid, SIGKILL);
-	reap(u);
+	end(u, SIGKILL);
 }

@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #include "fdio.h"
+#include "msg.h"
+#include "pax.h"
+#include "ref.h"
 
 #define BUFFER (256U << 10)
 
@@ -129,12 +132,13 @@ wire_data(struct wire_out *w, const void *data, size_t len, uint64_t offset)
 }
 
 void
-wire_end(struct wire_out *w, const char *diffid, int marked)
+wire_end(struct wire_out *w, const char *diffid, int marked, uint64_t bytes)
 {
 	uint32_t n = marked != 0;
 
-	put_head(w, WIRE_END, sizeof(n) + strlen(diffid) + 1);
+	put_head(w, WIRE_END, sizeof(n) + sizeof(bytes) + strlen(diffid) + 1);
 	put(w, &n, sizeof(n));
+	put(w, &bytes, sizeof(bytes));
 	put(w, diffid, strlen(diffid) + 1);
 }
 
@@ -160,8 +164,9 @@ struct wire_in {
 	int fd;
 	char *buf;
 	size_t cap, at, len; /* buf[at..len) is not consumed */
-	struct layer_xattr *xattrs;
-	size_t xattrs_cap;
+	struct layer_xattr xattrs[PAX_XATTRS_MAX];
+	/* of the current file; of what is no file, nothing */
+	uint64_t size, sent;
 };
 
 struct wire_in *
@@ -186,7 +191,6 @@ wire_in_free(struct wire_in *w)
 	if (w == NULL)
 		return;
 	free(w->buf);
-	free(w->xattrs);
 	free(w);
 }
 
@@ -242,18 +246,11 @@ static int
 get_xattrs(struct wire_in *w, const char *p, const char *end, uint32_t n,
     struct layer_entry *e)
 {
-	struct layer_xattr *v;
 	const char *name;
 	uint32_t i, size;
 
-	if (n > (size_t)(end - p))
+	if (n > PAX_XATTRS_MAX)
 		return nonsense();
-	if (n > w->xattrs_cap) {
-		if ((v = realloc(w->xattrs, n * sizeof(*v))) == NULL)
-			return -1;
-		w->xattrs = v;
-		w->xattrs_cap = n;
-	}
 	for (i = 0; i < n; i++) {
 		if ((name = get_string(&p, end)) == NULL ||
 		    (size_t)(end - p) < sizeof(size))
@@ -283,8 +280,8 @@ get_entry(struct wire_in *w, const char *p, size_t len, struct layer_entry *e)
 	memcpy(&f, p, sizeof(f));
 	p += sizeof(f);
 	memset(e, 0, sizeof(*e));
-	if (f.type > LAYER_FIFO || f.nsec < 0 || f.nsec >= 1000000000 ||
-	    (e->path = get_string(&p, end)) == NULL ||
+	if (f.type > LAYER_FIFO || f.size > INT64_MAX || f.nsec < 0 ||
+	    f.nsec >= 1000000000 || (e->path = get_string(&p, end)) == NULL ||
 	    (e->link = get_string(&p, end)) == NULL)
 		return nonsense();
 	e->type = (enum layer_type)f.type;
@@ -297,14 +294,57 @@ get_entry(struct wire_in *w, const char *p, size_t len, struct layer_entry *e)
 	e->has_mtime = f.has_mtime != 0;
 	e->mtime.tv_sec = (time_t)f.sec;
 	e->mtime.tv_nsec = (long)f.nsec;
+	w->size = e->type == LAYER_FILE ? e->size : 0;
+	w->sent = 0;
 	return get_xattrs(w, p, end, f.nxattrs, e);
+}
+
+static int
+get_data(struct wire_in *w, const char *p, size_t len, struct wire_record *r)
+{
+	if (len <= sizeof(r->offset))
+		return nonsense();
+	memcpy(&r->offset, p, sizeof(r->offset));
+	r->data = p + sizeof(r->offset);
+	r->len = len - sizeof(r->offset);
+	if (r->offset < w->sent || r->offset > w->size ||
+	    r->len > w->size - r->offset)
+		return nonsense();
+	w->sent = r->offset + r->len;
+	return 1;
+}
+
+/* The end: the digest and number of all bytes; or why there is none. */
+static int
+get_end(const char *p, size_t len, struct wire_record *r)
+{
+	const char *end = p + len;
+	uint32_t status;
+
+	if (len < sizeof(status))
+		return nonsense();
+	memcpy(&status, p, sizeof(status));
+	p += sizeof(status);
+	r->status = (int)status;
+	if (r->kind == WIRE_END) {
+		if ((size_t)(end - p) < sizeof(r->offset))
+			return nonsense();
+		memcpy(&r->offset, p, sizeof(r->offset));
+		p += sizeof(r->offset);
+	}
+	if (end - p > WIRE_WHY_MAX || (r->text = get_string(&p, end)) == NULL ||
+	    p != end)
+		return nonsense();
+	if (r->kind == WIRE_END)
+		return status <= 1 && ref_digest_ok(r->text) ? 1 : nonsense();
+	return r->status == ST_LOCAL || r->status == ST_REFUSED ? 1
+								: nonsense();
 }
 
 int
 wire_next(struct wire_in *w, struct wire_record *r)
 {
 	struct head h;
-	uint32_t status;
 	const char *p;
 	int rc;
 
@@ -323,22 +363,10 @@ wire_next(struct wire_in *w, struct wire_record *r)
 	case WIRE_ENTRY:
 		return get_entry(w, p, h.len, &r->entry);
 	case WIRE_DATA:
-		if (h.len < sizeof(r->offset))
-			return nonsense();
-		memcpy(&r->offset, p, sizeof(r->offset));
-		r->data = p + sizeof(r->offset);
-		r->len = h.len - sizeof(r->offset);
-		return 1;
+		return get_data(w, p, h.len, r);
 	case WIRE_FAILED:
 	case WIRE_END:
-		if (h.len < sizeof(status))
-			return nonsense();
-		memcpy(&status, p, sizeof(status));
-		r->status = (int)status;
-		p += sizeof(status);
-		h.len -= (uint32_t)sizeof(status);
-		r->text = p;
-		return h.len > 0 && p[h.len - 1] == '\0' ? 1 : nonsense();
+		return get_end(p, h.len, r);
 	}
 	return nonsense();
 }

@@ -54,6 +54,9 @@ static struct sock_filter filter[] = {
     ALLOW(mprotect),
     ALLOW(madvise),
     ALLOW(futex),
+#ifdef __NR_futex_time64
+    ALLOW(futex_time64),
+#endif
     ALLOW(close),
     ALLOW(exit),
     ALLOW(exit_group),
@@ -61,9 +64,21 @@ static struct sock_filter filter[] = {
     ALLOW(rt_sigprocmask),
     ALLOW(sigaltstack),
     ALLOW(clock_gettime),
+#ifdef __NR_clock_gettime64
+    ALLOW(clock_gettime64),
+#endif
     ALLOW(getrandom),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 };
+
+/* seccomp(2): a kernel that knows the call looks at the program. */
+int
+sys_can_confine(void)
+{
+	return syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+		   SECCOMP_FILTER_FLAG_TSYNC, NULL) == -1 &&
+	       errno == EFAULT;
+}
 
 int
 sys_confine(void)
@@ -77,13 +92,21 @@ sys_confine(void)
 	r = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
 	    SECCOMP_FILTER_FLAG_TSYNC, &program);
 	if (r == -1)
-		return errno == EINVAL || errno == ENOSYS ? 1 : -1;
+		return errno == EINVAL || errno == ENOSYS || errno == EPERM
+			   ? 1
+			   : -1;
 	if (r > 0)
 		errno = EBUSY;
 	return r == 0 ? 0 : -1;
 }
 
 #else
+
+int
+sys_can_confine(void)
+{
+	return 0;
+}
 
 int
 sys_confine(void)

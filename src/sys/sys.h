@@ -99,6 +99,9 @@ int sys_adopt_orphans(void);
 #define SYS_FS_NODEV 2
 int sys_fs_flags(const char *path);
 
+/* Whether sys_confine will confine: 1 or 0. */
+int sys_can_confine(void);
+
 /*
  * From here on this process, with its threads, may only read, write, allocate
  * and exit.  0; 1 where the system cannot.

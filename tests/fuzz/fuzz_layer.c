@@ -131,7 +131,7 @@ put_bytes(struct apply *a, const uint8_t *data, size_t size)
 	must(write(fd, copy, size) == (ssize_t)size && lseek(fd, 0, 0) == 0);
 	free(copy);
 	must((l = layer_open(fd)) != NULL);
-	layer_limit(l, limits.bytes);
+	layer_limit(l, 0, limits.bytes);
 	apply_layer(a, "sha256:x");
 	rc = put(a, l);
 	layer_close(l);
