@@ -81,17 +81,19 @@ LIB_linux = sys-linux-confine.o sys-linux-exec.o sys-linux-mount.o \
 LIB_posix = sys-posix-tree.o sys-posix.o
 LIB = ahead.o apply.o auth.o blob.o certs.o challenge.o clone.o command.o \
 	config.o decoder.o digest.o du.o endpoint.o enter.o environ.o \
-	explain.o fault.o fdio.o \
-	fetch.o furnish.o gc.o gunzip.o helper.o http.o httpreply.o image.o \
-	imageconfig.o imagefile.o inflate.o json.o launch.o layer.o manifest.o \
-	members.o mirrors.o mkroot.o mounts.o msg.o names.o own.o passwd.o \
-	path.o pax.o place.o platform.o progress.o prune.o pull.o ref.o registry.o \
-	reply.o rmtree.o root.o store.o supervise.o tar.o token.o \
-	sys-walk.o unpack.o wire.o worker.o $(LIB_$(SYS))
+	explain.o fault.o fdio.o fetch.o furnish.o gc.o gunzip.o helper.o \
+	http.o httpreply.o image.o imageconfig.o imagefile.o inflate.o \
+	json.o launch.o layer.o manifest.o members.o mirrors.o mkroot.o \
+	mounts.o msg.o names.o own.o passwd.o path.o pax.o place.o \
+	platform.o progress.o prune.o pull.o ref.o registry.o reply.o \
+	rmtree.o root.o start.o store.o supervise.o sys-walk.o tar.o token.o \
+	unpack.o wire.o worker.o $(LIB_$(SYS))
 
 UNIT = test_ahead test_auth test_challenge test_config test_explain \
-	test_manifest test_msg test_own test_passwd test_platform test_ref test_wire
-FUZZ = fuzz_auth fuzz_challenge fuzz_layer fuzz_manifest fuzz_passwd fuzz_ref
+	test_manifest test_msg test_own test_passwd test_platform test_ref \
+	test_wire
+FUZZ = fuzz_auth fuzz_challenge fuzz_layer fuzz_manifest fuzz_passwd \
+	fuzz_ref
 
 PROGRAMS = $(BIN)/chr-pull $(BIN)/chr-mkroot $(BIN)/chr-exec $(BIN)/chr-rm \
 	$(BIN)/chr-ls $(BIN)/chrun

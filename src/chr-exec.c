@@ -17,6 +17,7 @@
 #include "msg.h"
 #include "passwd.h"
 #include "root.h"
+#include "start.h"
 #include "supervise.h"
 #include "sys.h"
 
@@ -351,13 +352,14 @@ main(int argc, char *argv[])
 		return FAILED;
 	/* a signal that ended this process here would leave a root behind */
 	supervise_block();
-	bad = parse_options(argc, argv, &o) == -1;
+	/* before anything is opened, which would become 0, 1 or 2 */
+	bad = start_descriptors(1) == -1;
+	bad |= parse_options(argc, argv, &o) == -1;
 	if (!o.remove)
 		supervise_unblock();
 	path = optind < argc ? argv[optind] : NULL;
-	/* wanted even so: what is opened must not become 0, 1 or 2 */
-	bad |= enter_descriptors() == -1;
-	if (bad || open_target(path, o.remove, &t) == -1)
+	if (bad || enter_descriptors() == -1 ||
+	    open_target(path, o.remove, &t) == -1)
 		return give_up(&o, path);
 	argv += optind + 1;
 	if (o.remove)

@@ -16,6 +16,7 @@
 #include "fdio.h"
 #include "msg.h"
 #include "root.h"
+#include "start.h"
 #include "store.h"
 #include "sys.h"
 
@@ -340,9 +341,10 @@ list_roots(struct listing *l)
 int
 main(int argc, char *argv[])
 {
-	struct listing l = {.people = isatty(STDOUT_FILENO)};
+	struct listing l = {0};
 	int c, rc, roots = 0;
 
+	start_program();
 	while ((c = getopt(argc, argv, "+rv")) != -1)
 		switch (c) {
 		case 'r':
@@ -356,6 +358,7 @@ main(int argc, char *argv[])
 		}
 	if (optind != argc)
 		usage();
+	l.people = isatty(STDOUT_FILENO);
 	l.now = time(NULL);
 	l.store = store_open(0);
 	if (l.store == NULL && errno != ENOENT)

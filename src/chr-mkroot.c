@@ -14,6 +14,7 @@
 #include "mkroot.h"
 #include "msg.h"
 #include "root.h"
+#include "start.h"
 #include "store.h"
 
 #define COUNT_MAX 100000
@@ -49,7 +50,7 @@ catch_signals(void)
 		if (sigaction(signals[i], NULL, &old) == 0 &&
 		    old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	start_ignore(SIGPIPE);
 }
 
 /* Ends as the signal would have, after the tidying up. */
@@ -169,6 +170,7 @@ main(int argc, char *argv[])
 	long count = 1;
 	int c, rc, status = 0;
 
+	start_program();
 	while ((c = getopt(argc, argv, "+c:d:m:qvx")) != -1)
 		switch (c) {
 		case 'c':

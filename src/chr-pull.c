@@ -18,6 +18,7 @@
 #include "pull.h"
 #include "ref.h"
 #include "registry.h"
+#include "start.h"
 #include "store.h"
 #include "worker.h"
 
@@ -418,6 +419,7 @@ main(int argc, char **argv)
 	struct options o = {.jobs = JOBS};
 	int rc, status = 0;
 
+	start_program();
 	/* a core file would hold passwords and tokens */
 	setrlimit(RLIMIT_CORE, &none);
 	platform_host(&o.platform);
@@ -425,7 +427,7 @@ main(int argc, char **argv)
 	o.limits.bytes = parse_limit("CHR_MAX_BYTES", "bytes", BYTES_MAX);
 	o.limits.entries = parse_limit(
 	    "CHR_MAX_ENTRIES", "entries", ENTRIES_MAX);
-	signal(SIGPIPE, SIG_IGN);
+	start_ignore(SIGPIPE);
 	if (!o.resolve_only) {
 		if (geteuid() != 0) {
 			msg_warnx("not root: an image's owners and devices "

@@ -11,6 +11,7 @@
 #include "gc.h"
 #include "msg.h"
 #include "root.h"
+#include "start.h"
 #include "store.h"
 
 #define HOURS 24
@@ -210,6 +211,7 @@ main(int argc, char *argv[])
 	struct options o = {.gc = {.hours = HOURS}};
 	int rc, status = 0;
 
+	start_program();
 	parse_options(argc, argv, &o);
 	o.gc.store = store_open(0);
 	if (o.gc.store == NULL && errno != ENOENT)

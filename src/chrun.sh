@@ -93,6 +93,10 @@ run() {
 	eval "exec chr-exec -r $chrun_options -- \"\$chrun_root\" \"\$@\""
 }
 
+# What is opened later must not take their numbers; the command has them so.
+command true 3>&2 || exec 2<>/dev/null
+command true <&0 2>/dev/null || exec 0<>/dev/null
+command true 3>&1 2>/dev/null || exec 1<>/dev/null
 for chrun_program in chr-pull chr-mkroot chr-exec chr-rm; do
 	command -v "$chrun_program" >/dev/null ||
 		fail "$chrun_program: not found in PATH"

@@ -20,10 +20,9 @@ enter_descriptors(void)
 	int fd;
 
 	for (fd = 0; fd <= 2; fd++) {
-		if (fstat(fd, &st) == -1) {
-			if (errno != EBADF || open("/dev/null", O_RDWR) != fd)
-				return msg_fail(-1, "descriptor %d", fd);
-		} else if (S_ISDIR(st.st_mode))
+		if (fstat(fd, &st) == -1)
+			return msg_fail(-1, "descriptor %d", fd);
+		if (S_ISDIR(st.st_mode))
 			return msg_failx(-1,
 			    "descriptor %d: is a directory, which would lead "
 			    "out of the root",

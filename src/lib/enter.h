@@ -9,9 +9,9 @@
  */
 
 /*
- * Opens /dev/null where 0, 1 or 2 is closed.  Refuses a directory on them,
- * closes every other descriptor that is a directory: by fchdir(2) it would
- * lead out of the root.  What else is inherited is left alone.
+ * Refuses a directory on 0, 1 or 2, which are open, and closes every other
+ * descriptor that is a directory: by fchdir(2) it would lead out of the root.
+ * What else is inherited is left alone.
  */
 int enter_descriptors(void);
 

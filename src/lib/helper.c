@@ -17,6 +17,7 @@
 #include "http.h"
 #include "json.h"
 #include "msg.h"
+#include "start.h"
 
 #define REPLY_MAX (256U << 10)
 #define WAIT_MS 120000
@@ -85,7 +86,7 @@ drain(int fd, pid_t pid, struct buf *b)
 	}
 }
 
-/* Starts "program get" between two pipes, with SIGPIPE as it should be. */
+/* Starts "program get" between two pipes, with the signals of the caller. */
 static int
 start(const char *program, int in, int out, pid_t *pid)
 {
@@ -100,8 +101,7 @@ start(const char *program, int in, int out, pid_t *pid)
 	argv[0] = name;
 	argv[1] = get;
 	argv[2] = NULL;
-	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
+	start_ignored(&set);
 	if ((e = posix_spawn_file_actions_init(&files)) != 0)
 		goto out;
 	if ((e = posix_spawnattr_init(&attr)) != 0)
