@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # See LICENSE.
-# What a caller leaves to the programs: closed descriptors, signals, limits.
+# What a caller leaves to the programs: closed descriptors, signals, limits, a
+# filter of system calls.
 
 load helper
 
@@ -158,4 +159,47 @@ os.execvp(sys.argv[1], sys.argv[1:])' "$@"
 	[ "$(cat got)" = "PIPE 4096
 CHLD 0
 XFSZ $((1 << 24))" ]
+}
+
+# Filters made before a call was known answer EPERM, if they are old themselves.
+@test "system calls that are missing or filtered" {
+	local error newer
+
+	newer=faccessat2,openat2,statx,close_range,fsopen,fsconfig,fsmount
+	newer+=,move_mount,open_tree,mount_setattr
+	newer+=,pidfd_open,pidfd_send_signal,renameat2,copy_file_range
+	mkdir src
+	echo bound >src/file
+	cat >job <<-'EOT'
+		set -e
+		CHR_STORE=$PWD/new chr-pull ./img.tar >made
+		chr-pull -V -t again ./img.tar >made
+		for method in copy overlay; do
+			root=$(chr-mkroot -m "$method" box)
+			chr-ls -rv | cut -f 2,3
+			chr-exec -p -b src:/var/src:ro -w /made "$root" sh -c '
+			    cat /var/src/file
+			    ! touch /var/src/new 2>/dev/null
+			    [ -c /dev/null ] && [ -d /proc/1 ]
+			    echo "$PWD"'
+			: >"$root/file"
+			chr-exec -u 5 "$root" /file || echo "status $?"
+			chr-rm "$root"
+		done
+		chrun run -q -p box sh -c '(sleep 600 &); exit 4' ||
+			echo "status $?"
+		echo "$CHR_STORE"/roots/*
+		chr-rm again
+		chr-rm -g
+	EOT
+	run --separate-stderr sh job
+	want="$status $output $stderr"
+	shows 'status 4'
+	for error in ENOSYS EPERM; do
+		rm -r new
+		run --separate-stderr "$FIXTURES/without" -e "$error" "$newer" \
+		    sh job
+		[ "$status $output $stderr" = "$want" ] ||
+			fail "$error: $status $output $stderr, not $want"
+	done
 }

@@ -247,7 +247,7 @@ unsearchable(const char *path)
 	     p = strchr(p + 1, '/')) {
 		*p = '\0';
 		if (stat(copy, &st) == 0 && S_ISDIR(st.st_mode) &&
-		    faccessat(AT_FDCWD, copy, X_OK, AT_EACCESS) == -1)
+		    access(copy, X_OK) == -1)
 			s = fdio_fmt("uid %lu may not search %s (mode %04o)",
 			    (unsigned long)geteuid(), copy,
 			    (unsigned)st.st_mode & 07777);
@@ -271,7 +271,7 @@ denied(const char *path)
 		return fdio_fmt("is not a regular file");
 	if ((flags = sys_fs_flags(path)) != -1 && (flags & SYS_FS_NOEXEC) != 0)
 		return fdio_fmt("is on a file system mounted noexec");
-	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == -1)
+	if (access(path, X_OK) == -1)
 		return fdio_fmt("uid %lu may not execute it (mode %04o)",
 		    (unsigned long)geteuid(), (unsigned)st.st_mode & 07777);
 	return NULL;

@@ -178,6 +178,14 @@ out:
 }
 
 int
+fdio_exists(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int
 fdio_is_named(int dirfd, const char *name, int fd)
 {
 	struct stat named, ours;

@@ -102,7 +102,7 @@ claim(struct store *st, const char *digest, char *const *blobs, int *dirfd)
 	collector = store_lock(st, "blobs", LOCK_SH);
 	if (collector == -1)
 		goto out;
-	if (faccessat(st->fd, whole, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fdio_exists(st->fd, whole))
 		rc = BLOB_AGAIN;
 	else if (empty_directory(*dirfd, half) == 0 &&
 		 config_write(*dirfd, "blobs", blobs) == 0)

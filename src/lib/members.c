@@ -799,7 +799,7 @@ members_has(struct members *m, const char *digest)
 
 	if (m->is_dir)
 		return blob_path(digest, path, sizeof(path)) == 0 &&
-		       faccessat(m->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+		       fdio_exists(m->fd, path);
 	return find_digest(m, digest) != NULL;
 }
 

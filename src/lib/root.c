@@ -180,7 +180,7 @@ lacks_overlay(const struct root *r)
 {
 	int fd, mounted;
 
-	if (faccessat(r->fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+	if (!fdio_exists(r->fd, "upper"))
 		return 0;
 	fd = openat(
 	    r->fd, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -79,18 +79,12 @@ is_member(const char *name)
 }
 
 static int
-has(const struct store *st, const char *name)
-{
-	return faccessat(st->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static int
 is_store(const struct store *st)
 {
 	size_t i;
 
 	for (i = 0; i < NMEMBERS; i++)
-		if (!has(st, members[i]))
+		if (!fdio_exists(st->fd, members[i]))
 			return 0;
 	return 1;
 }
@@ -115,7 +109,7 @@ is_free(const struct store *st)
 			 strcmp(e->d_name, "lost+found") != 0;
 	}
 	closedir(d);
-	return free && (!other || has(st, members[0]));
+	return free && (!other || fdio_exists(st->fd, members[0]));
 }
 
 static int

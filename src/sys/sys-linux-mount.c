@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "linux.h"
+
 /*
  * The mount API of Linux 5.2 and 5.12 by its numbers: C libraries came to it
  * late, and linux/mount.h quarrels with sys/mount.h.
@@ -173,7 +175,7 @@ mount_new(const struct kind *k, int at)
 {
 	int fd = mount_by_fd(k, at);
 
-	if (fd == -1 && errno == ENOSYS)
+	if (fd == -1 && linux_lacks(errno))
 		fd = mount_by_path(k, at);
 	return fd;
 }
@@ -348,7 +350,7 @@ sys_mount_bind(int srcfd, int dstfd, int ro)
 {
 	int rc = bind_by_fd(srcfd, dstfd, ro);
 
-	if (rc == -1 && errno == ENOSYS)
+	if (rc == -1 && linux_lacks(errno))
 		rc = bind_by_path(srcfd, dstfd, ro);
 	return rc;
 }

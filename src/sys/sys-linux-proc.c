@@ -87,6 +87,7 @@ sys_users_of(const char *path, void (*fn)(void *, pid_t), void *arg)
 {
 	struct place place = {.path = path};
 	struct dirent *e;
+	struct stat st;
 	int fd;
 	DIR *d;
 
@@ -100,7 +101,7 @@ sys_users_of(const char *path, void (*fn)(void *, pid_t), void *arg)
 	close(fd);
 	if ((d = opendir("/proc")) == NULL)
 		return 1;
-	if (faccessat(dirfd(d), "self/root", F_OK, AT_SYMLINK_NOFOLLOW) == -1) {
+	if (fstatat(dirfd(d), "self/root", &st, AT_SYMLINK_NOFOLLOW) == -1) {
 		closedir(d);
 		return 1;
 	}

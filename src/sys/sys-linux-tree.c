@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "linux.h"
+
 #define SUBDIR_FLAGS \
 	(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 #define COPY_CHUNK (64 * 1024)
@@ -47,7 +49,7 @@ mount_id(int fd, unsigned long long *id)
 	return found;
 }
 
-/* For kernels before 5.6, or where openat2(2) is filtered. */
+/* Without openat2(2), Linux 5.6. */
 static int
 open_subdir_checked(int dirfd, const char *name)
 {
@@ -80,7 +82,7 @@ sys_open_subdir(int dirfd, const char *name)
 			fd = syscall(
 			    SYS_openat2, dirfd, name, &how, sizeof(how));
 		while (fd == -1 && errno == EAGAIN);
-		if (fd != -1 || (errno != ENOSYS && errno != EPERM))
+		if (fd != -1 || !linux_lacks(errno))
 			return (int)fd;
 		missing = 1;
 	}

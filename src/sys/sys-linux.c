@@ -13,7 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* openat2(2), Linux 5.6; without it name by name. */
+#include "linux.h"
+
+/* openat2(2), Linux 5.6; without it, name by name. */
 int
 sys_open_in_root(int rootfd, const char *path, int flags)
 {
@@ -24,7 +26,7 @@ sys_open_in_root(int rootfd, const char *path, int flags)
 	do
 		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
 	while (fd == -1 && (errno == EAGAIN || errno == EINTR));
-	if (fd != -1 || errno != ENOSYS)
+	if (fd != -1 || !linux_lacks(errno))
 		return (int)fd;
 	return sys_walk_in_root(rootfd, path, flags, NULL, NULL);
 }
