@@ -90,8 +90,8 @@ LIB = ahead.o apply.o auth.o blob.o certs.o challenge.o clone.o command.o \
 	unpack.o wire.o worker.o $(LIB_$(SYS))
 
 UNIT = test_ahead test_auth test_challenge test_config test_explain \
-	test_manifest test_msg test_own test_passwd test_platform test_ref \
-	test_wire
+	test_manifest test_msg test_own test_passwd test_pax test_platform \
+	test_ref test_wire
 FUZZ = fuzz_auth fuzz_challenge fuzz_layer fuzz_manifest fuzz_passwd \
 	fuzz_ref
 

@@ -605,6 +605,24 @@ for text, why in (("1\n0\n511\n", NO_FIT), ("1\n4800\n812\n", NO_FIT),
 refuse("V42, 0.1, odd", [file("x", STORED, ext=[
     ("GNU.sparse.size", "5000"), ("GNU.sparse.map", "0,512,1536")]) + END],
     "the sparse map is malformed (header at byte 512)")
+MIXED = "two kinds of sparse map for one entry"
+OFFSET, SIZE, LIST, NO_LIST, MAJOR, MINOR = (
+    ("GNU.sparse.offset", "0"), ("GNU.sparse.numbytes", "812"),
+    ("GNU.sparse.map", "0,812"), ("GNU.sparse.map", ""),
+    ("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"))
+for n, (ext, why) in enumerate((
+        ([("SCHILY.xattr.user.a", bytes(32)), OFFSET, NO_LIST, SIZE], MIXED),
+        ([OFFSET, NO_LIST, SIZE], MIXED), ([OFFSET, LIST, SIZE], MIXED),
+        ([NO_LIST, OFFSET, SIZE], MIXED), ([OFFSET, MINOR, SIZE], MIXED),
+        ([OFFSET, SIZE, MAJOR], MIXED), ([LIST, MAJOR, MINOR], MIXED),
+        ([SIZE], BROKEN[3:]), ([OFFSET, SIZE, SIZE], BROKEN[3:]))):
+    refuse(f"V42, mixed {n}", [file("s", "x" * 812, ext=[
+        ("GNU.sparse.size", "5000"), *ext]) + END],
+        why + " (header at byte 512)")
+vector("V42, taken back", [file("s", "x" * 812, ext=[
+    ("GNU.sparse.size", "5000"), ("GNU.sparse.name", "t"),
+    ("GNU.sparse.name", ""), LIST, NO_LIST, LIST]) + END],
+    change=one_file("s", b"x" * 812 + bytes(4188)))
 refuse("V42, old, no fit", [old_sparse([(0, 512)], 812, 5000) + END], NO_FIT)
 refuse("V42, 2.0", [file("s", ext=[
     ("GNU.sparse.major", "2"), ("GNU.sparse.minor", "0"),

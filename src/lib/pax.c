@@ -233,37 +233,75 @@ sparse_map(struct pax *p, const struct record *r)
 	return odd ? "the sparse map is malformed" : NULL;
 }
 
+/* offset and numbytes of 0.0 come by turns; only a pair is put in the map. */
+static const char *
+sparse_pair(struct pax *p, int is_offset, uint64_t n)
+{
+	if (is_offset == p->has_offset)
+		return "the sparse map is malformed";
+	p->has_offset = is_offset;
+	if (!is_offset)
+		return pax_map_add(&p->map, p->offset, n);
+	p->offset = n;
+	return NULL;
+}
+
+static enum pax_form
+form_of(const char *key)
+{
+	if (strcmp(key, "offset") == 0 || strcmp(key, "numbytes") == 0)
+		return PAX_PAIRS;
+	if (strcmp(key, "map") == 0)
+		return PAX_LIST;
+	if (strcmp(key, "major") == 0 || strcmp(key, "minor") == 0)
+		return PAX_IN_DATA;
+	return PAX_NO_MAP;
+}
+
+static const char *
+sparse_number(struct pax *p, const char *key, uint64_t n)
+{
+	if (strcmp(key, "major") == 0)
+		p->major = n;
+	else if (strcmp(key, "minor") == 0)
+		p->minor = n;
+	else if (strcmp(key, "size") == 0 || strcmp(key, "realsize") == 0) {
+		p->has_realsize = 1;
+		p->realsize = n;
+	} else if (strcmp(key, "numblocks") == 0) {
+		p->has_nstretches = 1;
+		p->nstretches = n;
+	} else
+		return "an unknown kind of sparse file";
+	return NULL;
+}
+
+/*
+ * Of a record that is repeated the last counts, but pairs add up.  An empty
+ * value takes back a name, and a map though not its form.  An empty number is
+ * refused: it could take back half a pair.
+ */
 static const char *
 sparse(struct pax *p, const char *key, const struct record *r)
 {
+	enum pax_form form = form_of(key);
 	uint64_t n;
-	int has;
 
 	p->sparse = 1;
 	if (strcmp(key, "name") == 0)
 		return set_string(&p->name, r);
-	if (strcmp(key, "map") == 0)
+	if (form != PAX_NO_MAP) {
+		if (p->form != PAX_NO_MAP && p->form != form)
+			return "two kinds of sparse map for one entry";
+		p->form = form;
+	}
+	if (form == PAX_LIST)
 		return sparse_map(p, r);
 	if (number(r->value, r->value + r->len, &n) == -1)
 		return bad_number;
-	if (strcmp(key, "major") == 0)
-		return set_number(&p->has_major, &p->major, r);
-	if (strcmp(key, "minor") == 0)
-		return set_number(&has, &p->minor, r);
-	if (strcmp(key, "size") == 0 || strcmp(key, "realsize") == 0)
-		return set_number(&p->has_realsize, &p->realsize, r);
-	if (strcmp(key, "numblocks") == 0)
-		return set_number(&has, &p->nstretches, r);
-	if (strcmp(key, "offset") == 0 && !p->half) {
-		p->half = 1;
-		return pax_map_add(&p->map, n, 0);
-	}
-	if (strcmp(key, "numbytes") == 0 && p->half) {
-		p->half = 0;
-		p->map.n--;
-		return pax_map_add(&p->map, p->map.v[p->map.n].offset, n);
-	}
-	return "an unknown kind of sparse file";
+	if (form == PAX_PAIRS)
+		return sparse_pair(p, strcmp(key, "offset") == 0, n);
+	return sparse_number(p, key, n);
 }
 
 static const char *
@@ -332,8 +370,8 @@ pax_parse(struct pax *p, char *body, size_t len)
 		if ((why = cut(&body, &len, &r)) != NULL ||
 		    (why = set(p, &r)) != NULL)
 			return why;
-	if (p->half ||
-	    (p->nstretches > 0 && p->map.n > 0 && p->nstretches != p->map.n))
+	if (p->has_offset || (p->has_nstretches && p->form != PAX_IN_DATA &&
+				 p->nstretches != p->map.n))
 		return "the sparse map is malformed";
 	return NULL;
 }

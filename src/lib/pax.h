@@ -22,6 +22,12 @@ struct pax_map {
 	size_t n, cap;
 };
 
+/*
+ * The forms of GNU's sparse files: 0.0 has the map in pairs of records, 0.1 in
+ * one, 1.0 before the data.
+ */
+enum pax_form { PAX_NO_MAP, PAX_PAIRS, PAX_LIST, PAX_IN_DATA };
+
 /* What extended headers say about the next entry; all zero is nothing. */
 struct pax {
 	char *path, *linkpath;
@@ -30,11 +36,13 @@ struct pax {
 	struct timespec mtime;
 	struct layer_xattr *xattrs;
 	size_t nxattrs;
-	/* GNU sparse files: 0.0 and 0.1 have the map here, 1.0 has not */
-	int sparse, has_major, has_realsize, half;
+	int sparse; /* some record of GNU's sparse files was there */
+	enum pax_form form;
+	int has_realsize, has_offset, has_nstretches;
 	uint64_t major, minor, realsize, nstretches;
+	uint64_t offset; /* of PAX_PAIRS, until its size comes */
 	char *name;
-	struct pax_map map;
+	struct pax_map map; /* of PAX_PAIRS and PAX_LIST */
 };
 
 /*

@@ -498,7 +498,7 @@ pax_sparse(struct tar *t, struct layer_entry *e)
 	if (!t->pax.has_realsize)
 		return fail(t, "a sparse file without its size");
 	e->size = t->pax.realsize;
-	if (!t->pax.has_major)
+	if (t->pax.form != PAX_IN_DATA)
 		return use_map(t, &t->pax.map, e->size);
 	if (t->pax.major != 1 || t->pax.minor != 0)
 		return fail(t, "an unknown kind of sparse file");
