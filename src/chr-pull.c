@@ -154,7 +154,7 @@ fetch_reference(const struct options *o, const struct ref *r,
 		return msg_fail(ST_LOCAL, "%s", r->path);
 	if (!o->quiet && !o->verbose && !o->resolve_only)
 		ropts.progress = progress_new(name);
-	p = (struct pull){o->store, name, named,
+	p = (struct pull){o->store, name, named, 1,
 	    r->digest[0] != '\0' ? r->digest : r->tag, o->platform, o->verify,
 	    o->limits};
 	if ((source.arg = registry_open(r, &ropts, &rc)) != NULL) {
@@ -208,41 +208,72 @@ parse_own(const char *operand, const char *own, struct ref *r)
 	return msg_failx(ST_REFUSED, "%s: bad name: %s: %s", operand, own, why);
 }
 
-/* One image of an archive, by its own name or by -t. */
+/* What name i of an archive is to be: its own, or by -t.  0 or status. */
 static int
-pull_archived(const struct options *o, const char *operand, struct imagefile *a,
-    size_t i, struct buf *product)
+read_name(const struct options *o, const char *operand,
+    const struct imagefile *a, size_t i, struct ref *r)
 {
-	struct pull_source source = {
-	    archive_get, archive_fetch, archive_lookup, a};
 	const char *own = imagefile_name(a, i);
-	char digest[DIGEST_MAX], *name;
-	struct pull p;
-	struct ref r;
-	int rc;
 
 	if (o->name != NULL && (own == NULL || imagefile_count(a) == 1))
 		own = o->name;
 	if (own == NULL)
 		return msg_failx(ST_USAGE,
 		    "%s: the image has no name: give it one with -t", operand);
-	if ((rc = parse_own(operand, own, &r)) != 0)
-		return rc;
-	if ((name = ref_name(&r)) == NULL) {
-		ref_free(&r);
+	return parse_own(operand, own, r);
+}
+
+/* One image of an archive, and the lines of its names. */
+static int
+pull_named(const struct options *o, const char *operand, struct imagefile *a,
+    const char *start, const struct ref *refs, size_t n, struct buf *product)
+{
+	struct pull_source source = {
+	    archive_get, archive_fetch, archive_lookup, a};
+	char digest[DIGEST_MAX], *name;
+	struct pull p;
+	size_t i;
+	int rc = 0;
+
+	if ((name = ref_name(&refs[0])) == NULL)
 		return msg_fail(ST_LOCAL, "%s", operand);
-	}
-	p = (struct pull){o->store, name, &r, imagefile_digest(a, i),
-	    o->platform, o->verify, o->limits};
+	p = (struct pull){
+	    o->store, name, refs, n, start, o->platform, o->verify, o->limits};
 	if (o->resolve_only)
-		snprintf(digest, sizeof(digest), "%s", p.start);
+		snprintf(digest, sizeof(digest), "%s", start);
 	else
 		rc = pull_image(&p, &source, digest);
-	if (rc == 0)
-		rc = add_name(product, &r, digest);
-	ref_free(&r);
+	for (i = 0; rc == 0 && i < n; i++)
+		rc = add_name(product, &refs[i], digest);
 	free(name);
 	return rc;
+}
+
+/* The image that has the n names from i on; a bad name spares the others. */
+static int
+pull_archived(const struct options *o, const char *operand, struct imagefile *a,
+    size_t i, size_t n, struct buf *product)
+{
+	const char *start = imagefile_digest(a, i);
+	size_t end = i + n, good = 0;
+	int rc, status = 0;
+	struct ref *refs;
+
+	if ((refs = calloc(n, sizeof(*refs))) == NULL)
+		return msg_fail(ST_LOCAL, "%s", operand);
+	for (; i < end; i++)
+		if ((rc = read_name(o, operand, a, i, &refs[good])) == 0)
+			good++;
+		else if (status == 0)
+			status = rc;
+	if (good > 0 &&
+	    (rc = pull_named(o, operand, a, start, refs, good, product)) != 0 &&
+	    status == 0)
+		status = rc;
+	while (good > 0)
+		ref_free(&refs[--good]);
+	free(refs);
+	return status;
 }
 
 /* -t names one image: no two in an archive may want it. */
@@ -266,18 +297,24 @@ pull_archive(const struct options *o, const char *operand, struct buf *product)
 {
 	const struct members_opts opts = {o->limits.bytes, o->verbose};
 	struct imagefile *a;
+	size_t i, n, of_one;
 	int rc, status;
-	size_t i, n;
 
 	if ((a = imagefile_open(o->store, operand, &o->platform, &opts, &rc)) ==
 	    NULL)
 		return rc;
 	status = check_name(o, operand, a);
 	n = status == 0 ? imagefile_count(a) : 0;
-	for (i = 0; i < n; i++)
-		if ((rc = pull_archived(o, operand, a, i, product)) != 0 &&
-		    status == 0)
+	for (i = 0; i < n; i += of_one) {
+		for (of_one = 1; i + of_one < n &&
+				 strcmp(imagefile_digest(a, i),
+				     imagefile_digest(a, i + of_one)) == 0;
+		     of_one++)
+			;
+		rc = pull_archived(o, operand, a, i, of_one, product);
+		if (rc != 0 && status == 0)
 			status = rc;
+	}
 	imagefile_close(a);
 	return status;
 }

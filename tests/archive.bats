@@ -360,7 +360,7 @@ join_layouts() {
 }
 
 # archive PYTHON: img.tar of what it adds: add(path, data) a file, entry(path,
-# type, link) anything, image(layer paths, tags) manifest.json and c.json for
+# type, link) anything, image(layer paths, tags, pad) manifest.json and c.json for
 # the layer in `layer', whose digest is `d'.
 archive() {
 	python3 - "$1" <<-'EOT'
@@ -376,12 +376,12 @@ archive() {
 		def entry(path, kind, link=""):
 		    i = tarfile.TarInfo(path); i.type = kind; i.linkname = link
 		    t.addfile(i)
-		def image(layers, tags=["a/b:1"]):
+		def image(layers, tags=["a/b:1"], pad=0):
 		    add("c.json", json.dumps({"os": "linux", "architecture": "amd64",
 		        "rootfs": {"type": "layers",
 		        "diff_ids": [d] * len(layers)}}).encode())
-		    add("manifest.json", json.dumps([{"Config": "c.json",
-		        "RepoTags": tags, "Layers": layers}]).encode())
+		    add("manifest.json", b" " * pad + json.dumps([{"Config":
+		        "c.json", "RepoTags": tags, "Layers": layers}]).encode())
 		exec(sys.argv[1])
 		t.close()
 	EOT
@@ -402,14 +402,13 @@ archive() {
 	    bash -c 'cat img.tar | chr-pull -n -'
 }
 
-@test "too many members, too long names" {
+@test "many members, too many, too long names" {
 	skip_if_sanitized
 	archive '
-for i in range(10000): add("blobs/%d" % i)
+for i in range(10003): add("blobs/sha256/%064d" % i)
 add("one/layer.tar", layer)
 image(["one/layer.tar"])'
-	run_err 6 "chr-pull: ./img.tar: more members than image archives have: over 10000" \
-	    chr-pull ./img.tar
+	run_ok chr-pull -n ./img.tar
 	archive '
 for i in range(500): add("blobs/" + "x" * 100000)
 add("one/layer.tar", layer)
@@ -418,10 +417,119 @@ image(["one/layer.tar"])'
 	run_ok "$FIXTURES/peak" peak chr-pull -n ./img.tar.gz
 	[ "$(cat peak)" -lt 32768 ]
 	archive '
-for i in range(1100): add("blobs/" + "x" * 4000)
+for i in range(2200): add("blobs/" + "x" * 4000)
 image([])'
-	run_err 6 "chr-pull: ./img.tar: more members than image archives have: over 4 MiB of names" \
+	run_err 6 "chr-pull: ./img.tar: more members than image archives have: over 8 MiB of memory" \
 	    chr-pull ./img.tar
+}
+
+# bounded COMMAND...: in at most ten seconds of processor for each process and
+# 32 MB of memory for all together; status and messages are the command's.
+bounded() {
+	prlimit --cpu=10 "$FIXTURES/peak" peak "$@"
+}
+
+in_memory() {
+	[ "$(cat peak)" -lt 32768 ] || fail "$(cat peak) KiB of memory"
+}
+
+@test "layers that are found through many links among many members" {
+	skip_if_sanitized
+	archive '
+for i in range(9900): add("blobs/%d" % i)
+add("l0.json", layer)
+for i in range(7): entry("l%d.json" % (i + 1), tarfile.SYMTYPE, "l%d.json" % i)
+image(["l7.json"] * 60000)'
+	gzip -1 img.tar
+	run_err 6 "chr-pull: ./img.tar.gz: manifest.json: 60000 layers, at most 1024" \
+	    bounded chr-pull -n ./img.tar.gz
+	in_memory
+	archive '
+for i in range(9900): add("blobs/%d" % i)
+add("l0.json", layer)
+for i in range(7): entry("l%d.json" % (i + 1), tarfile.SYMTYPE, "l%d.json" % i)
+add("c.json")
+add("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": ["a/b:%d" % i],
+    "Layers": ["l7.json"] * 1024} for i in range(32)]).encode())'
+	run_ok bounded chr-pull -n ./img.tar
+	[ "${#lines[@]}" = 32 ]
+	in_memory
+}
+
+@test "layers and names are counted before anything is done" {
+	archive '
+add("one/layer.tar", layer)
+image(["one/layer.tar"], ["a/b:%d" % i for i in range(1025)])'
+	run_err 6 "chr-pull: ./img.tar: 1025 names of one image, at most 1024" \
+	    chr-pull ./img.tar
+	archive '
+add("manifest.json", json.dumps([{"Config": "c", "Layers": [],
+    "RepoTags": ["a/b:%d" % i for i in range(5001)]}] * 2).encode())'
+	run_err 6 "chr-pull: ./img.tar: manifest.json: 10002 names, at most 10000" \
+	    chr-pull ./img.tar
+	archive '
+add("manifest.json", json.dumps([{"Config": "c", "Layers": ["l"] * 1024,
+    "RepoTags": []}] * 33).encode())'
+	run_err 6 "chr-pull: ./img.tar: manifest.json: 33792 layers of 33 images, at most 32768" \
+	    chr-pull ./img.tar
+	mkimage -f oci -n a/b:1 layout "$small"
+	python3 - <<-'EOT'
+		import json
+		top = json.load(open("layout/index.json"))
+		one = top["manifests"][0]
+		top["manifests"] = [dict(one, annotations={
+		    "org.opencontainers.image.ref.name": "a/b:%d" % i})
+		    for i in range(10001)]
+		json.dump(top, open("layout/index.json", "w"))
+	EOT
+	run_err 6 "chr-pull: ./layout: more names than archives have: over 10000" \
+	    chr-pull ./layout
+	[ -z "$(ls -A "$CHR_STORE/names" "$CHR_STORE/images" | grep -v :)" ]
+}
+
+@test "an image with many names is read once" {
+	skip_if_sanitized
+	mkimage -f oci -n a/b:1 layout "$small"
+	python3 - <<-'EOT'
+		import hashlib, json
+		top = json.load(open("layout/index.json"))
+		one = top["manifests"][0]
+		name = "layout/blobs/sha256/" + one["digest"][7:]
+		m = json.load(open(name))
+		m["annotations"] = {"a%d" % i: "" for i in range(70000)}
+		body = json.dumps(m).encode()
+		one["digest"] = "sha256:" + hashlib.sha256(body).hexdigest()
+		one["size"] = len(body)
+		open("layout/blobs/sha256/" + one["digest"][7:], "wb").write(body)
+		top["manifests"] = [dict(one, annotations={
+		    "org.opencontainers.image.ref.name": "a/b:%d" % i})
+		    for i in range(1000)]
+		json.dump(top, open("layout/index.json", "w"))
+	EOT
+	run_ok bounded chr-pull -q ./layout
+	[ "${#lines[@]}" = 1000 ]
+	[ "$(ls "$CHR_STORE/names/docker.io/a" | wc -l)" = 1001 ]
+}
+
+@test "an archive that changes while it is read" {
+	local image='add("one/layer.tar", layer); image(["one/layer.tar"], ["a/b:'
+	local pid with
+
+	need_faults
+	# other bytes, more of them, less of them
+	for with in '2"], 70000)' '1"], 5 << 20)' '1"], 69999)'; do
+		archive "$image"'1"], 70000)'
+		FAULT=archive_read:2:STOP chr-pull -n ./img.tar \
+		    >out 2>err 3>&- &
+		pid=$!
+		wait_for stopped "$pid"
+		archive "$image$with"
+		kill -CONT "$pid"
+		wait "$pid" && status=0 || status=$?
+		[ "$status" = 6 ] || fail "$with: status $status: $(cat out err)"
+		[ "$(cat err)" = \
+		    "chr-pull: ./img.tar: changed while it was read" ]
+	done
 }
 
 @test "entries that have a member's name and are none" {

@@ -15,6 +15,11 @@
 #define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
 
+/* Of an archive, which has some hundred at most. */
+#define NAMES_MAX 10000
+#define LAYERS_MAX 32768
+#define TAGS_MAX 1024 /* names of one image */
+
 /* A document that chr made, or that has no blob of its own. */
 struct doc {
 	char digest[DIGEST_MAX];
@@ -26,6 +31,7 @@ struct image {
 	char *name;
 	char digest[DIGEST_MAX];
 	size_t ordinal;
+	size_t first; /* the least ordinal of this digest */
 };
 
 struct imagefile {
@@ -64,15 +70,29 @@ add_doc(struct imagefile *a, struct buf *body, const char *type)
 	return docs;
 }
 
+static int
+doc_by_digest(const void *x, const void *y)
+{
+	const struct doc *a = x, *b = y;
+
+	return strcmp(a->digest, b->digest);
+}
+
+static int
+doc_is(const void *digest, const void *x)
+{
+	const struct doc *doc = x;
+
+	return strcmp(digest, doc->digest);
+}
+
+/* Once all are there, in their order. */
 static const struct doc *
 find_doc(const struct imagefile *a, const char *digest)
 {
-	size_t i;
-
-	for (i = 0; i < a->ndocs; i++)
-		if (strcmp(a->docs[i].digest, digest) == 0)
-			return &a->docs[i];
-	return NULL;
+	return a->ndocs == 0 ? NULL
+			     : bsearch(digest, a->docs, a->ndocs,
+				   sizeof(*a->docs), doc_is);
 }
 
 static int
@@ -81,6 +101,10 @@ add_image(struct imagefile *a, const char *name, const char *digest)
 	struct image *v;
 	size_t cap;
 
+	if (a->nimages == NAMES_MAX)
+		return msg_failx(ST_REFUSED,
+		    "%s: more names than archives have: over %d", a->path,
+		    NAMES_MAX);
 	if (a->nimages == a->cap) {
 		cap = a->cap > 0 ? a->cap * 2 : 16;
 		if ((v = realloc(a->images, cap * sizeof(*v))) == NULL)
@@ -114,33 +138,61 @@ by_digest(const void *x, const void *y)
 		      : (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
 }
 
+/* Those of one image together, both in the order of the archive. */
 static int
 by_ordinal(const void *x, const void *y)
 {
 	const struct image *a = x, *b = y;
 
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
 	return (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
 }
 
-/* Each name of an image once; none where it has one. */
-static void
-drop_doubles(struct imagefile *a)
+/* Each name of an image once; none where it has one.  How many it has. */
+static size_t
+drop_doubles(struct image *v, size_t n)
 {
-	struct image *v = a->images;
-	size_t i, n = 0;
+	size_t first = v[0].ordinal, i, left = 0;
 
-	if (a->nimages < 2)
-		return;
-	qsort(v, a->nimages, sizeof(*v), by_digest);
-	for (i = 0; i < a->nimages; i++)
-		if (n > 0 && strcmp(v[n - 1].digest, v[i].digest) == 0 &&
-		    (v[i].name == NULL ||
-			strcmp(v[n - 1].name, v[i].name) == 0))
+	for (i = 0; i < n; i++) {
+		first = v[i].ordinal < first ? v[i].ordinal : first;
+		if (left > 0 && (v[i].name == NULL ||
+				    strcmp(v[left - 1].name, v[i].name) == 0))
 			free(v[i].name);
 		else
-			v[n++] = v[i];
+			v[left++] = v[i];
+	}
+	for (i = 0; i < left; i++)
+		v[i].first = first;
+	return left;
+}
+
+static int
+sort_images(struct imagefile *a)
+{
+	struct image *v = a->images;
+	size_t end, i, left, n = 0, most = 0;
+
+	if (a->nimages == 0)
+		return 0;
+	qsort(v, a->nimages, sizeof(*v), by_digest);
+	for (i = 0; i < a->nimages; i = end) {
+		for (end = i + 1; end < a->nimages &&
+				  strcmp(v[i].digest, v[end].digest) == 0;
+		     end++)
+			;
+		left = drop_doubles(v + i, end - i);
+		memmove(v + n, v + i, left * sizeof(*v));
+		n += left;
+		most = left > most ? left : most;
+	}
 	a->nimages = n;
 	qsort(v, n, sizeof(*v), by_ordinal);
+	if (most <= TAGS_MAX)
+		return 0;
+	return msg_failx(ST_REFUSED, "%s: %zu names of one image, at most %d",
+	    a->path, most, TAGS_MAX);
 }
 
 /* Appends {"mediaType":..,"digest":..,"size":..} to a manifest. */
@@ -252,6 +304,33 @@ is_saved(const struct json *j)
 	return json_len(j) > 0;
 }
 
+/* Before any of them is looked for. */
+static int
+count_saved(const struct imagefile *a, const struct json *j)
+{
+	size_t i, layers = 0, n, names = 0;
+
+	for (i = 0; i < json_len(j); i++) {
+		n = json_len(json_get(json_at(j, i), "Layers"));
+		if (n > MANIFEST_LAYERS_MAX)
+			return msg_failx(ST_REFUSED,
+			    "%s: manifest.json: %zu layers, at most %d",
+			    a->path, n, MANIFEST_LAYERS_MAX);
+		layers += n;
+		n = json_len(json_get(json_at(j, i), "RepoTags"));
+		names += n > 0 ? n : 1;
+	}
+	if (layers > LAYERS_MAX)
+		return msg_failx(ST_REFUSED,
+		    "%s: manifest.json: %zu layers of %zu images, at most %d",
+		    a->path, layers, json_len(j), LAYERS_MAX);
+	if (names > NAMES_MAX)
+		return msg_failx(ST_REFUSED,
+		    "%s: manifest.json: %zu names, at most %d", a->path, names,
+		    NAMES_MAX);
+	return 0;
+}
+
 /* ST_NOTFOUND, silent, when it is no docker save archive. */
 static int
 read_saved(struct imagefile *a)
@@ -264,6 +343,8 @@ read_saved(struct imagefile *a)
 		return rc;
 	if (!is_saved(j))
 		rc = ST_NOTFOUND;
+	else
+		rc = count_saved(a, j);
 	for (i = 0; rc == 0 && i < json_len(j); i++)
 		rc = add_saved(a, json_at(j, i));
 	json_free(j);
@@ -453,10 +534,11 @@ read_images(struct imagefile *a, const struct platform *p)
 		return msg_failx(ST_REFUSED, "%s: not an OCI layout", a->path);
 	if (rc == ST_NOTFOUND && (rc = check_tree(a)) == 0)
 		rc = read_tree(a, p);
-	drop_doubles(a);
 	if (rc == 0 && a->nimages == 0)
 		return msg_failx(ST_NOTFOUND, "%s: no image in it", a->path);
-	return rc;
+	if (a->ndocs > 1)
+		qsort(a->docs, a->ndocs, sizeof(*a->docs), doc_by_digest);
+	return rc == 0 ? sort_images(a) : rc;
 }
 
 struct imagefile *

@@ -25,7 +25,10 @@ struct imagefile *imagefile_open(struct store *, const char *path,
     const struct platform *, const struct members_opts *, int *status);
 void imagefile_close(struct imagefile *);
 
-/* The images in it: at least one.  A name is NULL where it has none. */
+/*
+ * The names of the images in it: at least one; those of one image follow one
+ * another.  A name is NULL where the image has none.
+ */
 size_t imagefile_count(const struct imagefile *);
 const char *imagefile_name(const struct imagefile *, size_t);
 const char *imagefile_digest(const struct imagefile *, size_t);

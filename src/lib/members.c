@@ -13,23 +13,14 @@
 
 #include "decoder.h"
 #include "digest.h"
+#include "fault.h"
+#include "listing.h"
 #include "msg.h"
 #include "path.h"
 
 #define CHUNK (1 << 16)
-#define SMALL (64 << 10)       /* members kept in memory ... */
-#define SMALL_TOTAL (4U << 20) /* ... up to this together */
-/* An image has some hundred; a tree's files that look like them are few. */
-#define MEMBERS_MAX 10000
-#define NAMES_TOTAL (4U << 20)
-
-struct member {
-	uint64_t ordinal; /* of its entry in the tar */
-	char *path;
-	char *link; /* of a symlink or hardlink; then there is no digest */
-	char *data; /* of a small one, or NULL */
-	struct descriptor desc;
-};
+/* members kept in memory, while that is used to half */
+#define SMALL (64 << 10)
 
 struct members {
 	char *path; /* the archive's, for messages */
@@ -39,10 +30,7 @@ struct members {
 	struct blob *spool; /* what a stream was kept in */
 	struct descriptor whole;
 	char diffid[DIGEST_MAX];
-	struct member *v;
-	size_t n, cap;
-	size_t cached; /* bytes of data ... */
-	size_t names;  /* ... and of names that are kept */
+	struct listing list;
 };
 
 /* Whether a path is one that image archives have; else it is a tree's. */
@@ -72,35 +60,6 @@ no_memory(const struct members *m)
 	return msg_fail(ST_LOCAL, "%s", m->path);
 }
 
-/* A member, not filled in yet; its link is taken over.  0 or status. */
-static int
-add_member(struct members *m, const char *path, char *link)
-{
-	struct member *v;
-	size_t cap;
-
-	m->names += strlen(path) + (link != NULL ? strlen(link) : 0);
-	if (m->n == MEMBERS_MAX || m->names > NAMES_TOTAL)
-		return msg_failx(ST_REFUSED,
-		    "%s: more members than image archives have: over %s",
-		    m->path, m->n == MEMBERS_MAX ? "10000" : "4 MiB of names");
-
-	if (m->n == m->cap) {
-		cap = m->cap > 0 ? m->cap * 2 : 64;
-		if ((v = realloc(m->v, cap * sizeof(*v))) == NULL)
-			return no_memory(m);
-		m->v = v;
-		m->cap = cap;
-	}
-	v = &m->v[m->n];
-	memset(v, 0, sizeof(*v));
-	if ((v->path = strdup(path)) == NULL)
-		return no_memory(m);
-	v->link = link;
-	m->n++;
-	return 0;
-}
-
 /* Says why the decoder failed. */
 static int
 fail_decoder(const struct members *m, const struct decoder *in)
@@ -109,45 +68,57 @@ fail_decoder(const struct members *m, const struct decoder *in)
 	    decoder_status(in), "%s: %s", m->path, decoder_why(in));
 }
 
-/* Reads the data of the current entry: hashed, and kept where it is small. */
+/* Hashes the data of the current entry, and keeps it if v has room for it. */
 static int
-read_member(
-    struct members *m, struct decoder *in, struct member *v, size_t size)
+hash_member(struct members *m, struct decoder *in, struct member *v,
+    struct digest *hash)
 {
-	struct digest *hash;
 	uint64_t at = 0, offset;
 	const void *data;
 	size_t len;
 	int rc;
 
-	if (size <= SMALL && m->cached + size <= SMALL_TOTAL) {
-		if ((v->data = calloc(1, size + 1)) == NULL)
-			return msg_fail(ST_LOCAL, "%s", m->path);
-		m->cached += size;
-	}
-	if ((hash = digest_new("sha256:")) == NULL)
-		return msg_fail(ST_LOCAL, "%s", m->path);
 	while ((rc = decoder_data(in, &data, &len, &offset)) == 1) {
-		if (offset != at) {
-			rc = msg_failx(
-			    ST_REFUSED, "%s: %s: sparse", m->path, v->path);
-			goto out;
-		}
+		if (offset != at)
+			break;
+		if (len > v->size - at)
+			return msg_failx(ST_REFUSED,
+			    "%s: %s: longer than its size, %llu bytes", m->path,
+			    v->path, (unsigned long long)v->size);
 		digest_add(hash, data, len);
-		if (v->data != NULL && at + len <= size)
+		if (v->data != NULL)
 			memcpy(v->data + at, data, len);
 		at += len;
 	}
-	if (rc == -1) {
-		rc = fail_decoder(m, in);
-		goto out;
-	}
-	v->desc.size = at;
-	digest_end(hash, v->desc.digest);
+	if (rc == -1)
+		return fail_decoder(m, in);
+	if (at != v->size)
+		return msg_failx(
+		    ST_REFUSED, "%s: %s: sparse", m->path, v->path);
 	return 0;
-out:
-	digest_free(hash);
-	return rc;
+}
+
+static int
+read_member(
+    struct members *m, struct decoder *in, struct member *v, uint64_t size)
+{
+	char digest[DIGEST_MAX];
+	struct digest *hash;
+	int rc;
+
+	v->size = size;
+	if (size <= SMALL && m->list.memory + size <= LISTING_MEMORY / 2 &&
+	    listing_data(&m->list, v, (size_t)size) == NULL)
+		return no_memory(m);
+	if ((hash = digest_new("sha256:")) == NULL)
+		return no_memory(m);
+	if ((rc = hash_member(m, in, v, hash)) != 0) {
+		digest_free(hash);
+		return rc;
+	}
+	digest_end(hash, digest);
+	snprintf(v->digest, sizeof(v->digest), "%.71s", digest);
+	return 0;
 }
 
 /* Where a link leads, as a path of the archive, malloced. */
@@ -166,11 +137,32 @@ link_path(const char *path, const struct layer_entry *e)
 	return link;
 }
 
+/* One more member, with its data if it is a file. */
+static int
+add_member(struct members *m, struct decoder *in, const struct layer_entry *e,
+    const char *path, uint64_t ordinal)
+{
+	struct member *v = NULL;
+	char *link = NULL;
+
+	if (e->type == LAYER_FILE || (link = link_path(path, e)) != NULL)
+		v = listing_add(&m->list, ordinal, path, link);
+	free(link);
+	if (v == NULL && errno == EFBIG)
+		return msg_failx(ST_REFUSED,
+		    "%s: more members than image archives have: over %zu MiB "
+		    "of memory",
+		    m->path, LISTING_MEMORY >> 20);
+	if (v == NULL)
+		return no_memory(m);
+	return v->link == NULL ? read_member(m, in, v, e->size) : 0;
+}
+
 static int
 scan_entry(struct members *m, struct decoder *in, const struct layer_entry *e,
     uint64_t ordinal)
 {
-	char *link = NULL, *path;
+	char *path;
 	int rc = 0;
 
 	if (e->type != LAYER_FILE && e->type != LAYER_SYMLINK &&
@@ -178,19 +170,8 @@ scan_entry(struct members *m, struct decoder *in, const struct layer_entry *e,
 		return 0;
 	if ((path = strdup(e->path)) == NULL)
 		return no_memory(m);
-	if (path_clean(path, 0) == -1 || !is_known(path))
-		goto out;
-	if (e->type != LAYER_FILE && (link = link_path(path, e)) == NULL)
-		rc = no_memory(m);
-	else if ((rc = add_member(m, path, link)) != 0)
-		free(link);
-	else {
-		m->v[m->n - 1].ordinal = ordinal;
-		if (link == NULL)
-			rc = read_member(
-			    m, in, &m->v[m->n - 1], (size_t)e->size);
-	}
-out:
+	if (path_clean(path, 0) == 0 && is_known(path))
+		rc = add_member(m, in, e, path, ordinal);
 	free(path);
 	return rc;
 }
@@ -201,7 +182,7 @@ open_layer(struct members *m)
 {
 	struct decoder *in;
 
-	if (lseek(m->fd, 0, SEEK_SET) == -1) {
+	if (FAULT("archive_read") || lseek(m->fd, 0, SEEK_SET) == -1) {
 		msg_warn("%s", m->path);
 		return NULL;
 	}
@@ -232,7 +213,7 @@ scan(struct members *m)
 		    ST_REFUSED, "%s: the archive is cut short", m->path);
 	else {
 		strcpy(m->diffid, decoder_diffid(in));
-		rc = 0;
+		rc = listing_sort(&m->list) == -1 ? no_memory(m) : 0;
 	}
 out:
 	decoder_close(in);
@@ -364,20 +345,13 @@ members_open(struct store *st, const char *path,
 void
 members_close(struct members *m)
 {
-	size_t i;
-
 	if (m == NULL)
 		return;
-	for (i = 0; i < m->n; i++) {
-		free(m->v[i].path);
-		free(m->v[i].link);
-		free(m->v[i].data);
-	}
+	listing_free(&m->list);
 	if (m->spool != NULL)
 		blob_abandon(m->spool);
 	else if (m->fd != -1)
 		close(m->fd);
-	free(m->v);
 	free(m->path);
 	free(m);
 }
@@ -410,29 +384,10 @@ members_of_image(const struct members *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->n; i++)
-		if (is_of_image(m->v[i].path))
+	for (i = 0; i < m->list.n; i++)
+		if (is_of_image(m->list.v[i].path))
 			return 1;
 	return m->is_dir;
-}
-
-/* The last one of a name counts; links are followed a few times. */
-static struct member *
-find(struct members *m, const char *path)
-{
-	struct member *v = NULL;
-	int hops;
-	size_t i;
-
-	for (hops = 0; hops < 8; hops++) {
-		for (i = m->n, v = NULL; i > 0 && v == NULL; i--)
-			if (strcmp(m->v[i - 1].path, path) == 0)
-				v = &m->v[i - 1];
-		if (v == NULL || v->link == NULL)
-			return v;
-		path = v->link;
-	}
-	return NULL;
 }
 
 static int
@@ -451,19 +406,14 @@ blob_path(const char *digest, char *path, size_t size)
  * By its bytes; or, since only sha256 of them is known, where a layout has it:
  * whether the bytes have that digest is for the reader to see.
  */
-static struct member *
-find_digest(struct members *m, const char *digest)
+static const struct member *
+find_digest(const struct members *m, const char *digest)
 {
-	struct member *v;
+	const struct member *v = listing_digest(&m->list, digest);
 	char path[256];
-	size_t i;
 
-	for (i = 0; i < m->n; i++)
-		if (strcmp(m->v[i].desc.digest, digest) == 0)
-			return &m->v[i];
-	if (blob_path(digest, path, sizeof(path)) == -1 ||
-	    (v = find(m, path)) == NULL || v->desc.digest[0] == '\0')
-		return NULL;
+	if (v == NULL && blob_path(digest, path, sizeof(path)) == 0)
+		v = listing_find(&m->list, path);
 	return v;
 }
 
@@ -483,13 +433,45 @@ struct extract {
 	struct store *store;
 	struct buf *memory; /* or, when NULL, into the store */
 	const struct descriptor *want;
-	struct member **from; /* NULL: there already */
+	const struct member **from; /* NULL: there already */
 	size_t n;
 	int (*done)(void *, size_t);
 	void *arg;
+	size_t left; /* how many of from are not NULL */
 };
 
-/* One member's data, to memory or to the store. */
+static int
+changed(const struct members *m)
+{
+	return msg_failx(ST_REFUSED, "%s: changed while it was read", m->path);
+}
+
+/* One member's data to memory: as it was when its size was found. */
+static int
+read_again(struct extract *x, struct decoder *in, const struct descriptor *d)
+{
+	char found[DIGEST_MAX];
+	uint64_t got = 0, offset;
+	const void *data;
+	size_t len;
+	int rc;
+
+	while ((rc = decoder_data(in, &data, &len, &offset)) == 1) {
+		if (len > d->size - got)
+			return changed(x->m);
+		if (buf_add(x->memory, data, len) == -1)
+			return no_memory(x->m);
+		got += len;
+	}
+	if (rc == -1)
+		return fail_decoder(x->m, in);
+	if (digest_of(d->digest, x->memory->data + x->memory->len - got, got,
+		found) == -1)
+		return no_memory(x->m);
+	return strcmp(found, d->digest) == 0 ? 0 : changed(x->m);
+}
+
+/* One member's data to the store. */
 static int
 copy_member(struct extract *x, struct decoder *in, const struct descriptor *d)
 {
@@ -499,28 +481,18 @@ copy_member(struct extract *x, struct decoder *in, const struct descriptor *d)
 	size_t len;
 	int rc = 0;
 
-	if (x->memory == NULL) {
-		while ((rc = blob_begin(x->store, d, &b)) == BLOB_BUSY)
-			usleep(20000);
-		if (rc == BLOB_DONE)
-			return 0;
-		if (rc != BLOB_OURS || (rc = blob_restart(b)) != 0)
+	while ((rc = blob_begin(x->store, d, &b)) == BLOB_BUSY)
+		usleep(20000);
+	if (rc == BLOB_DONE)
+		return 0;
+	if (rc != BLOB_OURS || (rc = blob_restart(b)) != 0)
+		goto out;
+	while ((rc = decoder_data(in, &data, &len, &offset)) == 1)
+		if ((rc = blob_write(b, data, len)) != 0)
 			goto out;
-	}
-	while ((rc = decoder_data(in, &data, &len, &offset)) == 1) {
-		if (b != NULL)
-			rc = blob_write(b, data, len);
-		else if (buf_add(x->memory, data, len) == -1)
-			rc = msg_fail(ST_LOCAL, "%s", x->m->path);
-		else
-			rc = 0;
-		if (rc != 0)
-			goto out;
-	}
-	if (rc == -1)
-		rc = fail_decoder(x->m, in);
-	else if (b != NULL)
+	if (rc == 0)
 		return blob_commit(b);
+	rc = fail_decoder(x->m, in);
 out:
 	blob_abandon(b);
 	return rc;
@@ -535,21 +507,12 @@ tell(struct extract *x, const char *digest)
 
 	for (i = 0; rc == 0 && i < x->n; i++)
 		if (strcmp(x->want[i].digest, digest) == 0) {
+			x->left -= x->from[i] != NULL;
 			x->from[i] = NULL;
 			if (x->done != NULL)
 				rc = x->done(x->arg, i);
 		}
 	return rc;
-}
-
-static size_t
-left(const struct extract *x)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < x->n; i++)
-		n += x->from[i] != NULL;
-	return n;
 }
 
 /* Takes what is wanted of the current entry, which is this member. */
@@ -563,12 +526,14 @@ take(struct extract *x, struct decoder *in, const struct member *v)
 		;
 	if (i == x->n)
 		return 0;
-	if ((rc = copy_member(x, in, &x->want[i])) != 0)
+	rc = x->memory != NULL ? read_again(x, in, &x->want[i])
+			       : copy_member(x, in, &x->want[i]);
+	if (rc != 0)
 		return rc;
 	return tell(x, x->want[i].digest);
 }
 
-/* Reads the tar once more, up to the last member. */
+/* Reads the tar once more, as far as something of it is wanted. */
 static int
 extract_once(struct extract *x)
 {
@@ -581,16 +546,13 @@ extract_once(struct extract *x)
 
 	if ((in = open_layer(m)) == NULL)
 		return ST_LOCAL;
-	for (n = 0; rc == 0 && at < m->n; n++) {
+	for (n = 0; rc == 0 && x->left > 0 && at < m->list.n; n++) {
 		if ((rc = decoder_next(in, &e)) != 1)
-			rc = rc == -1 ? fail_decoder(m, in)
-				      : msg_failx(ST_REFUSED,
-					    "%s: changed while it was read",
-					    m->path);
-		else if (m->v[at].ordinal != n)
+			rc = rc == -1 ? fail_decoder(m, in) : changed(m);
+		else if (m->list.v[at].ordinal != n)
 			rc = 0;
 		else
-			rc = take(x, in, &m->v[at++]);
+			rc = take(x, in, &m->list.v[at++]);
 	}
 	decoder_close(in);
 	return rc;
@@ -604,7 +566,7 @@ extract_tar(struct extract *x)
 
 	do
 		rc = extract_once(x);
-	while (rc == 0 && left(x) > 0);
+	while (rc == 0 && x->left > 0);
 	return rc;
 }
 
@@ -704,7 +666,7 @@ is_there(const struct members *m, struct store *st, const struct descriptor *d)
 /* One blob that need not be looked for in the tar; or where it is there. */
 static int
 find_blob(struct members *m, struct store *st, const struct descriptor *d,
-    struct member **from)
+    const struct member **from)
 {
 	*from = NULL;
 	if (is_there(m, st, d))
@@ -722,73 +684,91 @@ members_blobs(struct members *m, struct store *st,
     const struct descriptor *want, size_t n, int (*done)(void *, size_t),
     void *arg)
 {
-	struct extract x = {m, st, NULL, want, NULL, n, done, arg};
+	struct extract x = {m, st, NULL, want, NULL, n, done, arg, 0};
 	size_t i;
 	int rc = 0;
 
-	if ((x.from = calloc(n + 1, sizeof(struct member *))) == NULL)
+	if ((x.from = calloc(n + 1, sizeof(*x.from))) == NULL)
 		return no_memory(m);
-	for (i = 0; i < n && rc == 0; i++)
-		if (!is_repeated(want, i) &&
-		    (rc = find_blob(m, st, &want[i], &x.from[i])) == 0 &&
-		    x.from[i] == NULL)
+	for (i = 0; i < n && rc == 0; i++) {
+		if (is_repeated(want, i) ||
+		    (rc = find_blob(m, st, &want[i], &x.from[i])) != 0)
+			continue;
+		if (x.from[i] == NULL)
 			rc = tell(&x, want[i].digest);
-	if (rc == 0 && left(&x) > 0)
+		else
+			x.left++;
+	}
+	if (rc == 0 && x.left > 0)
 		rc = extract_tar(&x);
 	free(x.from);
 	return rc;
 }
 
+static void
+describe(const struct member *v, struct descriptor *d)
+{
+	memset(d, 0, sizeof(*d));
+	strcpy(d->digest, v->digest);
+	d->size = v->size;
+}
+
+static int
+load_member(struct members *m, const struct member *v, struct buf *b)
+{
+	struct descriptor want;
+	struct extract x = {
+	    .m = m, .memory = b, .want = &want, .from = &v, .n = 1, .left = 1};
+
+	if (v->data != NULL)
+		return buf_add(b, v->data, (size_t)v->size) == -1 ? no_memory(m)
+								  : 0;
+	if (v->size > MANIFEST_SIZE_MAX)
+		return msg_failx(
+		    ST_REFUSED, "%s: %s: larger than 4 MiB", m->path, v->path);
+	describe(v, &want);
+	return extract_tar(&x);
+}
+
 int
 members_load(struct members *m, const char *path, struct buf *b)
 {
-	struct member *v;
-	struct extract x = {.m = m, .memory = b, .n = 1, .from = &v};
+	const struct member *v;
 
 	if (m->is_dir)
 		return load_file(m, path, b);
-	if ((v = find(m, path)) == NULL || v->desc.digest[0] == '\0')
-		return ST_NOTFOUND;
-	if (v->data != NULL) {
-		if (buf_add(b, v->data, (size_t)v->desc.size) == -1)
-			return no_memory(m);
-		return 0;
-	}
-	if (v->desc.size > MANIFEST_SIZE_MAX)
-		return msg_failx(
-		    ST_REFUSED, "%s: %s: larger than 4 MiB", m->path, v->path);
-	x.want = &v->desc;
-	return extract_tar(&x);
+	v = listing_find(&m->list, path);
+	return v != NULL ? load_member(m, v, b) : ST_NOTFOUND;
 }
 
 int
 members_load_digest(struct members *m, const char *digest, struct buf *b)
 {
-	struct member *v;
+	const struct member *v;
 	char path[256];
 
 	if (m->is_dir)
 		return blob_path(digest, path, sizeof(path)) == -1
 			   ? ST_NOTFOUND
 			   : load_file(m, path, b);
-	if ((v = find_digest(m, digest)) == NULL)
-		return ST_NOTFOUND;
-	return members_load(m, v->path, b);
+	v = find_digest(m, digest);
+	return v != NULL ? load_member(m, v, b) : ST_NOTFOUND;
 }
 
 int
 members_describe(struct members *m, const char *path, struct descriptor *d)
 {
-	struct member *v;
+	const struct member *v = NULL;
 	char *copy;
 
 	if (m->is_dir || (copy = strdup(path)) == NULL)
 		return ST_NOTFOUND;
-	v = path_clean(copy, 0) == 0 ? find(m, copy) : NULL;
+	if (path_clean(copy, 0) == 0)
+		v = listing_find(&m->list, copy);
 	free(copy);
-	if (v == NULL || v->desc.digest[0] == '\0')
+	if (v == NULL)
 		return ST_NOTFOUND;
-	*d = v->desc;
+	describe(v, d);
 	return 0;
 }
 
@@ -809,19 +789,23 @@ members_as_layer(
 {
 	struct digest *hash;
 	char *data;
-	ssize_t n;
+	ssize_t n = -1;
 
-	if ((hash = digest_new("sha256:")) == NULL ||
-	    (data = malloc(CHUNK)) == NULL || lseek(m->fd, 0, SEEK_SET) == -1)
-		return msg_fail(ST_LOCAL, "%s", m->path);
+	hash = digest_new("sha256:");
+	data = malloc(CHUNK);
+	if (hash == NULL || data == NULL || lseek(m->fd, 0, SEEK_SET) == -1)
+		goto out;
 	while ((n = fdio_read(m->fd, data, CHUNK)) > 0) {
 		digest_add(hash, data, (size_t)n);
 		m->whole.size += (uint64_t)n;
 	}
+out:
 	free(data);
-	digest_end(hash, m->whole.digest);
-	if (n == -1)
+	if (n == -1) {
+		digest_free(hash);
 		return msg_fail(ST_LOCAL, "%s", m->path);
+	}
+	digest_end(hash, m->whole.digest);
 	*d = m->whole;
 	strcpy(diffid, m->diffid);
 	return 0;

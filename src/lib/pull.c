@@ -281,14 +281,16 @@ make_image(struct image *im)
 static int
 name_image(struct image *im)
 {
-	const char *digests[4];
-	size_t n = 0;
+	const struct pull *p = im->pull;
+	const char *digests[] = {im->digest, NULL, NULL};
+	size_t i;
+	int rc = 0;
 
-	digests[n++] = im->digest;
 	if (im->index[0] != '\0')
-		digests[n++] = im->index;
-	digests[n] = NULL;
-	return store_name(im->pull->store, im->pull->ref, im->digest, digests);
+		digests[1] = im->index;
+	for (i = 0; rc == 0 && i < p->nrefs; i++)
+		rc = store_name(p->store, &p->refs[i], im->digest, digests);
+	return rc;
 }
 
 static int

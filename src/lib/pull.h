@@ -25,7 +25,8 @@ struct pull_source {
 struct pull {
 	struct store *store;
 	const char *name;	  /* for messages */
-	const struct ref *ref;	  /* what it is to be called */
+	const struct ref *refs;	  /* what it is to be called ... */
+	size_t nrefs;		  /* ... by so many names */
 	const char *start;	  /* tag or digest to begin with */
 	struct platform platform; /* wanted */
 	int verify;		  /* look at every blob again */
@@ -33,9 +34,9 @@ struct pull {
 };
 
 /*
- * Fetches, verifies, unpacks and names one image.  The digest of its manifest
- * in digest.  0 or status; a failure leaves nothing but whole blobs and what
- * a later run resumes.
+ * Fetches, verifies, unpacks and names one image, by all its names.  The digest
+ * of its manifest in digest.  0 or status; a failure leaves nothing but whole
+ * blobs and what a later run resumes.
  */
 int pull_image(
     const struct pull *, const struct pull_source *, char digest[DIGEST_MAX]);
