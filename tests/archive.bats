@@ -456,6 +456,34 @@ add("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": ["a/b:%d" % i]
 	in_memory
 }
 
+@test "JSON that needs much memory" {
+	local value
+
+	skip_if_sanitized
+	for value in '{}' '[]' '""' 'null'; do
+		archive "
+add('one/layer.tar', layer)
+v = b'$value,'
+add('manifest.json', b'[' + v * ((4 << 20) // len(v) - 1) + b'1]')"
+		run_err 6 "chr-pull: ./img.tar: manifest.json: needs more than 12 MiB of memory" \
+		    bounded chr-pull -n ./img.tar
+		in_memory
+	done
+	mkimage -f oci -n a/b:1 layout "$small"
+	python3 - <<-'EOT'
+		import json
+		top = json.load(open("layout/index.json"))
+		top["manifests"] = [dict(top["manifests"][0], annotations={
+		    "org.opencontainers.image.ref.name": "a/b%d:1" % (i % 1000),
+		    "org.opencontainers.image.created": "2023-11-14T22:13:20Z"})
+		    for i in range(6000)]
+		json.dump(top, open("layout/index.json", "w"))
+	EOT
+	run_ok bounded chr-pull -n ./layout
+	[ "${#lines[@]}" = 1000 ]
+	in_memory
+}
+
 @test "layers and names are counted before anything is done" {
 	archive '
 add("one/layer.tar", layer)

@@ -610,6 +610,20 @@ $host: HTTP 503; trying again in 0.0 s*" \
 	    chr-pull "$host/a/b"
 }
 
+@test "a manifest of 4 MiB that needs hundreds in memory" {
+	skip_if_sanitized
+	mkimage -f oci -n 1 img 'file a' >digest
+	{ printf '{"a":[' && yes '{},' | head -n 1000000 && echo '1]}'; } |
+	    tr -d '\n' >big
+	fake '{"on":"GET *","status":200,"file":"'"$T"'/big"}'
+	run_err 6 "chr-pull: $host/a/b:latest: $host: manifest needs more than 12 MiB of memory" \
+	    prlimit --cpu=10 "$FIXTURES/peak" peak chr-pull "$host/a/b"
+	[ "$(cat peak)" -lt 32768 ] || fail "$(cat peak) KiB of memory"
+	big=$(sha256sum <big)
+	run_err 6 "chr-pull: $host/a/b: malformed manifest: needs more than 12 MiB of memory" \
+	    chr-pull "$host/a/b@sha256:${big%% *}"
+}
+
 @test "a manifest that is not what the digest says" {
 	fake '{"on":"GET /v2/a/b/manifests/*","status":200,"body":"{}"}'
 	run_err 6 "chr-pull: $host/a/b@$manifest: content of the manifest has the digest sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" \

@@ -1,9 +1,20 @@
 /* See LICENSE. */
 #include "json.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* What the values of one document may take, as malloc(3) has it. */
+#define BUDGET ((size_t)12 << 20)
+#define LEAST 32 /* that malloc(3) takes; then in steps of half of it */
+
+const char json_too_large[] = "needs more than 12 MiB of memory";
+
+static size_t budget = SIZE_MAX; /* what is left of it; else no limit */
+static int spent;		 /* more was asked for */
 
 static const json_t *
 in(const struct json *j)
@@ -17,6 +28,28 @@ out(const json_t *j)
 	return (const struct json *)(const void *)j;
 }
 
+/*
+ * jansson's malloc.  What it frees again while it parses, which is little, is
+ * not given back; so its free is free(3), whenever the memory was taken.
+ */
+static void *
+take(size_t size)
+{
+	size_t cost = LEAST;
+
+	if (budget == SIZE_MAX)
+		return malloc(size);
+	if (size > LEAST - 8 && size <= BUDGET)
+		cost = (size + LEAST - 9) / (LEAST / 2) * (LEAST / 2);
+	if (size > BUDGET || cost > budget) {
+		spent = 1;
+		errno = ENOMEM;
+		return NULL;
+	}
+	budget -= cost;
+	return malloc(size);
+}
+
 struct json *
 json_parse(const char *text, size_t len, const char **why)
 {
@@ -24,14 +57,21 @@ json_parse(const char *text, size_t len, const char **why)
 	json_error_t error;
 	json_t *j;
 
+	json_set_alloc_funcs(take, free);
+	budget = BUDGET;
+	spent = 0;
 	j = json_loadb(
 	    text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-	if (j == NULL) {
+	budget = SIZE_MAX;
+	if (j != NULL)
+		return (struct json *)(void *)j;
+	*why = json_too_large;
+	if (!spent) {
 		snprintf(reason, sizeof(reason), "line %d: %s", error.line,
 		    error.text);
 		*why = reason;
 	}
-	return (struct json *)(void *)j;
+	return NULL;
 }
 
 void

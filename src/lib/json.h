@@ -15,9 +15,11 @@
 struct json;
 
 /*
- * Parses a whole document; members twice in one object and nesting beyond
- * jansson's limit are errors.  NULL and *why (static text).  Silent.
+ * Parses a whole document; members twice in one object, nesting beyond
+ * jansson's limit, and values that take more than 12 MiB of memory are errors.
+ * NULL and *why: static text, json_too_large for the last.  Silent.
  */
+extern const char json_too_large[];
 struct json *json_parse(const char *, size_t, const char **why);
 void json_free(struct json *);
 

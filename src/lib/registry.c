@@ -148,6 +148,11 @@ check_json(const struct http_call *call, char why[REPLY_WHY])
 	json_free(j);
 	if (good)
 		return 0;
+	if (bad == json_too_large) {
+		snprintf(
+		    why, REPLY_WHY, "%.200s: manifest %s", call->host, bad);
+		return ST_REFUSED;
+	}
 	snprintf(why, REPLY_WHY, "%.200s: reply is no manifest: %s", call->host,
 	    reply_text(call, text, sizeof(text)));
 	return ST_REFUSED;

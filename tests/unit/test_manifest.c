@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "fdio.h"
 #include "manifest.h"
 #include "msg.h"
 
@@ -183,6 +184,46 @@ sizes(void **state)
 	manifest_free(m);
 }
 
+/* An array of so many values in a manifest of an image. */
+static int
+parse_many(const char *value, size_t n, struct manifest **m)
+{
+	struct buf b = {0};
+	int rc;
+
+	assert_int_equal(
+	    buf_addstr(&b, "{\"schemaVersion\":2," CONFIG ",\"layers\":["), 0);
+	while (n-- > 0) {
+		assert_int_equal(buf_addstr(&b, value), 0);
+		assert_int_equal(buf_addstr(&b, n > 0 ? "," : "]}"), 0);
+	}
+	assert_in_range(b.len, 1, MANIFEST_SIZE_MAX);
+	rc = parse(b.data, NULL, m);
+	buf_free(&b);
+	return rc;
+}
+
+#define NOTES                                                     \
+	"{\"mediaType\":\"" OCI "layer.v1.tar+gzip\",\"digest\":" \
+	"\"sha256:" HEX64 "\",\"size\":7,\"annotations\":{"       \
+	"\"a\":\"" HEX64 "\",\"b\":\"" HEX64 "\","                \
+	"\"c\":\"" HEX64 "\",\"d\":\"" HEX64 "\"}}"
+
+static void
+memory(void **state)
+{
+	struct manifest *m;
+
+	(void)state;
+	assert_int_equal(parse_many(NOTES, MANIFEST_LAYERS_MAX, &m), 0);
+	assert_int_equal(m->nlayers, MANIFEST_LAYERS_MAX);
+	manifest_free(m);
+	assert_int_equal(parse_many("{}", 1300000, &m), ST_REFUSED);
+	/* what was spent for one is there again for the next */
+	assert_int_equal(parse_many(NOTES, MANIFEST_LAYERS_MAX, &m), 0);
+	manifest_free(m);
+}
+
 static int
 config(const char *body, struct image_config **c)
 {
@@ -250,6 +291,7 @@ main(void)
 	    cmocka_unit_test(image_kinds),
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(sizes),
+	    cmocka_unit_test(memory),
 	    cmocka_unit_test(choice),
 	    cmocka_unit_test(configs),
 	    cmocka_unit_test(bad_configs),
