@@ -84,10 +84,10 @@ LIB = ahead.o apply.o auth.o blob.o certs.o challenge.o clone.o command.o \
 	explain.o fault.o fdio.o fetch.o furnish.o gc.o gunzip.o helper.o \
 	http.o httpreply.o image.o imageconfig.o imagefile.o inflate.o \
 	json.o launch.o layer.o listing.o manifest.o members.o mirrors.o \
-	mkroot.o mounts.o msg.o names.o own.o passwd.o path.o pax.o place.o \
-	platform.o progress.o prune.o pull.o ref.o registry.o reply.o \
-	rmtree.o root.o start.o store.o supervise.o sys-walk.o tar.o token.o \
-	unpack.o wire.o worker.o $(LIB_$(SYS))
+	mkroot.o mounts.o msg.o names.o newdir.o own.o passwd.o path.o pax.o \
+	place.o platform.o progress.o prune.o pull.o ref.o registry.o \
+	reply.o rmtree.o root.o start.o store.o supervise.o sys-walk.o tar.o \
+	token.o trust.o unpack.o wire.o worker.o $(LIB_$(SYS))
 
 UNIT = test_ahead test_auth test_challenge test_config test_explain \
 	test_manifest test_msg test_own test_passwd test_pax test_platform \

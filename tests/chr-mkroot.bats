@@ -280,6 +280,27 @@ cannot be made: Operation not permitted; see chr-exec -p" \
 	run_like 0 "$CHR_STORE/roots/box.??????/root: copy" chr-mkroot -v box
 }
 
+@test "no overlay where another user may rename above the store" {
+	local d why
+
+	mkdir -p theirs/store
+	export CHR_STORE=$T/theirs/store
+	pulled
+	why="overlay: another user may rename in $T/theirs, above the store"
+	for d in '65534 755' '0 775' '0 777'; do
+		chown "${d% *}" theirs
+		chmod "${d#* }" theirs
+		run_like 1 "chr-mkroot: $CHR_STORE/roots/box.??????/root: $why" \
+		    chr-mkroot -m overlay box
+		no_roots
+		run_like 0 "*/root: no $why
+*/root: copy" chr-mkroot -m auto -v box
+		chr-rm "$output"
+	done
+	chmod 1777 theirs
+	chr-mkroot -m overlay box | xargs chr-rm
+}
+
 @test "not in the store: status 3, whatever the others" {
 	run_err 3 "chr-mkroot: redis: not in the store" chr-mkroot redis
 	[ ! -e "$CHR_STORE" ]
@@ -346,4 +367,69 @@ $usage" chr-mkroot -y box
 		xargs -r chr-rm <out
 		no_roots
 	done
+}
+
+# theirs: a directory of user nobody, who has all of a root there: `mine'.
+theirs() {
+	rm -rf theirs
+	mkdir -p theirs/mine/{root,upper,work}
+	: >theirs/mine/lock
+	printf 'i\0' >theirs/mine/image
+	chmod 700 theirs/mine
+	chown -R 65534:65534 theirs
+}
+
+# swap: nobody gives what is beside `mine' that name, and it the other's.
+swap() {
+	cd theirs || return
+	# shellcheck disable=SC2016
+	setpriv --reuid 65534 --regid 65534 --clear-groups sh -c \
+	    'mv "$0" new && mv mine "$0" && mv new mine' \
+	    "$(ls -A | grep -vx mine)"
+	cd ..
+}
+
+# swapped_at PLACE: what chr-mkroot made is swapped while it is stopped there.
+swapped_at() {
+	local maker
+
+	set +T
+	FAULT=$1:1:STOP chr-mkroot -m "$method" -qd theirs i >out 2>err 3>&- &
+	maker=$!
+	wait_for stopped "$maker"
+	[ "$1" != newdir_open ] || rm -r theirs/mine/*
+	swap
+	kill -CONT "$maker"
+	! wait "$maker" || fail "$method, $1: $(<out)"
+	[ "$(<err)" = "$why" ] && [ ! -s out ] || fail "$method, $1: $(<err)"
+	# an empty directory, whose name nobody can know
+	[ "$1" != newdir_open ] || rmdir theirs/mine
+	[ -z "$(find theirs -user 0)" ] || fail "$method, $1:
+$(find theirs -user 0 -ls)"
+	theirs
+	set -T
+}
+
+@test "where another user renames, nothing of the image gets to him" {
+	local method place why
+
+	need_faults
+	mkimage i.tar 'dir d;file d/su 4755 x;link d/l ../d/su;file e' >/dev/null
+	chr-pull -q -t i ./i.tar && rm i.tar
+	theirs
+	why="chr-mkroot: $T/theirs: the new root was replaced: another user renames here"
+	for method in copy overlay; do
+		rm -f places
+		root=$(FAULT_LOG=$T/places chr-mkroot -m "$method" -qd theirs i)
+		chr-rm "$root"
+		# all steps once there is something to swap; of writing a file, one
+		for place in $(sort -u places | grep -v '^newdir_make\|^save_[^w]'); do
+			swapped_at "$place"
+		done
+	done
+	root=$(chr-mkroot -qd theirs i)
+	swap
+	run_err 125 "chr-exec: $root: belongs to uid 65534" chr-exec "$root" d/su
+	swap
+	run_ok chr-rm "$root"
 }

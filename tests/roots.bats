@@ -83,7 +83,7 @@ setup() {
 }
 
 @test "somebody else's overlay in place of the own one is refused" {
-	local root
+	local hidden root
 	pulled
 	root=$(chr-mkroot -m overlay box)
 	umount "$root"
@@ -93,6 +93,16 @@ setup() {
 	umount "$root" || :
 	[ "$status" = 1 ]
 	chr-rm "$root"
+	# the own one, as it was mounted by path once
+	root=$(chr-mkroot -m overlay box)
+	umount "$root"
+	hidden=$CHR_STORE/roots/.chr-$(basename "${root%/root}")
+	mv "${root%/root}" "$hidden"
+	rm -r "$hidden/work/work" # it was volatile
+	mount -t overlay -o "lowerdir=$T/l,upperdir=$hidden/upper,workdir=$hidden/work" \
+	    overlay "$hidden/root"
+	mv "$hidden" "${root%/root}"
+	run_ok chr-rm "$root"
 }
 
 @test "a directory's default ACL does not get into the root" {
@@ -148,16 +158,14 @@ print(*os.listxattr(sys.argv[1]), sep="")' "$root/etc"
 @test "-g collects halves of overlays, whatever the directory is called" {
 	local dir
 
-	need strace
+	need_faults
 	pulled
 	mkdir "$T/roots"
 	ln -s roots "$T/link"
 	cd "$T"
 	for dir in "$T/link" "$T/roots/" roots; do
 		# killed when the overlay is mounted and not yet published
-		strace -o /dev/null -e trace=fchmod \
-		    -e inject=fchmod:signal=KILL:when=3 \
-		    chr-mkroot -m overlay -d "$dir" box || :
+		FAULT=root_publish:1:KILL chr-mkroot -m overlay -d "$dir" box || :
 		[ -n "$(ls -A roots)" ]
 		CHR_ROOTS=$dir run_ok chr-rm -g
 		[ -z "$(ls -A roots)" ]

@@ -17,7 +17,9 @@
 #include "fdio.h"
 #include "furnish.h"
 #include "msg.h"
+#include "newdir.h"
 #include "sys.h"
+#include "trust.h"
 
 struct making {
 	const struct mkroot *opts;
@@ -178,26 +180,34 @@ add_option(struct buf *b, const char *key, const char *path)
 	return 0;
 }
 
+/*
+ * The image by its path, which chr-rm looks for in the list of mounts; upper
+ * and work as BASE has them, whatever its name is by now.
+ */
 static int
 add_paths(const struct making *mk, struct buf *b)
 {
-	char *hidden, *lower = NULL, *upper = NULL, *work = NULL;
+	char *lower;
 	int rc = -1;
 
-	if ((hidden = root_hidden_path(mk->root)) != NULL &&
-	    (lower = fdio_fmt("%s/images/%s/root", store_path(mk->opts->store),
-		 ref_digest_hex(mk->digest))) != NULL &&
-	    (upper = fdio_fmt("%s/upper", hidden)) != NULL &&
-	    (work = fdio_fmt("%s/work", hidden)) != NULL &&
-	    add_option(b, "lowerdir=", lower) == 0 &&
-	    add_option(b, ",upperdir=", upper) == 0 &&
-	    add_option(b, ",workdir=", work) == 0)
+	lower = fdio_fmt("%s/images/%s/root", store_path(mk->opts->store),
+	    ref_digest_hex(mk->digest));
+	if (lower != NULL && add_option(b, "lowerdir=", lower) == 0 &&
+	    buf_addstr(b, ",upperdir=upper,workdir=work") == 0)
 		rc = 0;
-	free(hidden);
 	free(lower);
-	free(upper);
-	free(work);
 	return rc;
+}
+
+static int
+make_directory(const struct making *mk, const char *name, mode_t mode)
+{
+	int fd;
+
+	if ((fd = newdir_make(mk->root->fd, name, mode)) == -1)
+		return -1;
+	close(fd);
+	return 0;
 }
 
 /* 0, or -1 and errno, silent: the caller may copy instead. */
@@ -206,27 +216,23 @@ mount_tree(struct making *mk)
 {
 	struct buf b = {0};
 	size_t len;
-	int e, fd = -1, rc = -1;
+	int e, rc = -1;
 
-	if (mkdirat(mk->root->fd, "upper", 0755) == -1 ||
-	    mkdirat(mk->root->fd, "work", 0700) == -1 ||
-	    fchmodat(mk->root->fd, "upper", 0755, 0) == -1 ||
-	    add_paths(mk, &b) == -1)
+	if (make_directory(mk, "upper", 0755) == -1 ||
+	    make_directory(mk, "work", 0700) == -1 || add_paths(mk, &b) == -1)
 		goto out;
-	fd = openat(mk->root->fd, "root",
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	len = b.len;
-	if (fd == -1 || buf_addstr(&b, ",volatile") == -1)
+	if (buf_addstr(&b, ",volatile") == -1)
 		goto out;
-	rc = FAULT("overlay_mount") ? -1 : sys_mount_overlay(fd, b.data);
+	rc = FAULT("overlay_mount")
+		 ? -1
+		 : sys_mount_overlay(mk->root->fd, "root", b.data);
 	if (rc == -1 && errno == EINVAL) {
 		b.data[len] = '\0';
-		rc = sys_mount_overlay(fd, b.data);
+		rc = sys_mount_overlay(mk->root->fd, "root", b.data);
 	}
 out:
 	e = errno;
-	if (fd != -1)
-		close(fd);
 	if (rc == -1) {
 		unlinkat(mk->root->fd, "upper", AT_REMOVEDIR);
 		unlinkat(mk->root->fd, "work", AT_REMOVEDIR);
@@ -236,23 +242,51 @@ out:
 	return rc;
 }
 
+/* Whether the path of the store leads there whatever other users do. */
+static int
+check_store(const struct making *mk, char **why)
+{
+	char *at;
+	int rc;
+
+	if ((rc = trust_path(store_path(mk->opts->store), &at)) != 0)
+		return rc == 1 ? 0 : -1;
+	*why = fdio_fmt("another user may rename in %s, above the store", at);
+	free(at);
+	return -1;
+}
+
+/* 0; 1 when the image is to be copied instead; -1 after a message. */
+static int
+overlay(struct making *mk)
+{
+	int must = mk->opts->method == MKROOT_OVERLAY, rc = -1;
+	char *why = NULL;
+	const char *text;
+
+	/* the image is the one thing that can only be given by path */
+	if (check_store(mk, &why) == 0)
+		rc = mount_tree(mk);
+	text = why != NULL ? why : strerror(errno);
+	if (rc == -1 && must)
+		msg_warnx("%s: overlay: %s", mk->root->path, text);
+	else if (rc == -1 && mk->opts->verbose)
+		msg_say("%s: no overlay: %s", mk->root->path, text);
+	else if (rc == 0 && mk->opts->verbose)
+		msg_say("%s: overlay", mk->root->path);
+	free(why);
+	return rc == -1 && !must ? 1 : rc;
+}
+
 static int
 fill(struct making *mk)
 {
-	enum mkroot_method method = mk->opts->method;
+	int rc = 1;
 
-	if (method != MKROOT_COPY) {
-		if (mount_tree(mk) == 0) {
-			if (mk->opts->verbose)
-				msg_say("%s: overlay", mk->root->path);
-			return 0;
-		}
-		if (method == MKROOT_OVERLAY)
-			return fail(mk, "overlay");
-		if (mk->opts->verbose)
-			msg_say("%s: no overlay: %s", mk->root->path,
-			    strerror(errno));
-	}
+	if (mk->opts->method != MKROOT_COPY)
+		rc = overlay(mk);
+	if (rc != 1)
+		return rc == 0 ? 0 : ST_LOCAL;
 	if (mk->opts->verbose)
 		msg_say("%s: copy", mk->root->path);
 	return copy_tree(mk);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "fault.h"
 #include "fdio.h"
 #include "msg.h"
+#include "newdir.h"
 #include "rmtree.h"
 #include "sys.h"
 
@@ -255,10 +257,21 @@ say_used(const struct root *r, const struct users *u)
 
 struct mounts {
 	const char *base;
-	const char *upper; /* in the options of its own overlay */
+	const char *upper; /* as it was given by path once */
 	int own;	   /* its overlay is mounted */
 	int foreign;
 };
+
+/*
+ * Whether the options are those of BASE's own overlay: only chr-mkroot gives
+ * its directories relative to BASE.
+ */
+static int
+is_own(const struct mounts *m, const char *options)
+{
+	return strstr(options, ",upperdir=upper,workdir=work") != NULL ||
+	       strstr(options, m->upper) != NULL;
+}
 
 static int
 check_mount(void *arg, const char *point, const char *type, const char *options)
@@ -267,8 +280,7 @@ check_mount(void *arg, const char *point, const char *type, const char *options)
 	size_t len = strlen(m->base);
 
 	if (!m->own && strcmp(type, "overlay") == 0 &&
-	    strcmp(point + len, "/root") == 0 &&
-	    strstr(options, m->upper) != NULL) {
+	    strcmp(point + len, "/root") == 0 && is_own(m, options)) {
 		m->own = 1;
 		return 0;
 	}
@@ -286,7 +298,6 @@ unmount(int fd, const char *path)
 	char *upper;
 	int rc;
 
-	/* it was mounted while BASE was hidden */
 	upper = fdio_fmt("/%s%s/upper,",
 	    strncmp(name, HIDDEN, strlen(HIDDEN)) == 0 ? "" : HIDDEN, name);
 	if ((m.upper = upper) == NULL)
@@ -387,6 +398,40 @@ remove_member(void *arg, int fd, const char *name)
 	return rc;
 }
 
+struct wanted {
+	int fd;
+	char *name;
+};
+
+static int
+is_wanted(void *arg, int fd, const char *name)
+{
+	struct wanted *w = arg;
+
+	return fdio_is_named(fd, name, w->fd) &&
+	       (w->name = strdup(name)) != NULL;
+}
+
+/*
+ * Removes BASE, emptied, which is called name, or what another user who may
+ * rename here has called it since.  -1 and errno.
+ */
+static int
+remove_empty(int parentfd, int fd, const char *name)
+{
+	struct wanted w = {fd, NULL};
+	int rc = 0;
+
+	if (!fdio_is_named(parentfd, name, fd)) {
+		each_member(parentfd, is_wanted, &w);
+		name = w.name;
+	}
+	if (name != NULL)
+		rc = unlinkat(parentfd, name, AT_REMOVEDIR);
+	free(w.name);
+	return rc == -1 && errno == ENOENT ? 0 : rc;
+}
+
 /* Removes what BASE holds, its lock last, and BASE. */
 static int
 remove_rest(int parentfd, int fd, const char *name, const char *path)
@@ -399,7 +444,7 @@ remove_rest(int parentfd, int fd, const char *name, const char *path)
 	if (rc != 0)
 		return -1;
 	if ((unlinkat(fd, "lock", 0) == -1 && errno != ENOENT) ||
-	    (unlinkat(parentfd, name, AT_REMOVEDIR) == -1 && errno != ENOENT)) {
+	    remove_empty(parentfd, fd, name) == -1) {
 		msg_warn("%s", path);
 		return -1;
 	}
@@ -591,30 +636,58 @@ make_lock(const struct root *r)
 	return fd;
 }
 
-/* BASE, hidden, its lock and root/ in the directory at the canonical path dir.
+/* Six letters and digits after a point. */
+static int
+make_suffix(char suffix[SUFFIX_LEN + 1])
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	uint64_t n;
+	int i;
+
+	if (getentropy(&n, sizeof(n)) == -1)
+		return -1;
+	suffix[0] = '.';
+	for (i = 1; i < SUFFIX_LEN; i++, n /= sizeof(set) - 1)
+		suffix[i] = set[n % (sizeof(set) - 1)];
+	suffix[i] = '\0';
+	return 0;
+}
+
+/* The name and the path of a new BASE below the canonical path dir. */
+static int
+make_name(struct root *r, const char *dir, const char *prefix)
+{
+	char suffix[SUFFIX_LEN + 1];
+
+	free(r->name);
+	free(r->path);
+	r->name = r->path = NULL;
+	if (make_suffix(suffix) == -1 ||
+	    (r->name = fdio_fmt("%s%s", prefix, suffix)) == NULL)
+		return -1;
+	r->path = fdio_fmt(
+	    "%s/%s/root", strcmp(dir, "/") == 0 ? "" : dir, r->name);
+	return r->path != NULL ? 0 : -1;
+}
+
+/*
+ * BASE, hidden, its lock and root/: each is made and held by descriptor, since
+ * others may be able to rename in the directory.
  */
 static int
-make_base(const char *dir, const char *prefix, struct root *r, int *lock)
+make_base(struct root *r, int *lock)
 {
-	const char *slash = strcmp(dir, "/") == 0 ? "" : "/";
-	char *base;
-	int e;
+	char *hidden;
+	int e, fd;
 
-	if ((base = fdio_fmt("%s%s" HIDDEN "%s.XXXXXX", dir, slash, prefix)) ==
-	    NULL)
+	if ((hidden = fdio_fmt(HIDDEN "%s", r->name)) == NULL)
 		return -1;
-	if (FAULT("root_mkdir") || mkdtemp(base) == NULL) {
-		free(base);
-		return -1;
-	}
-	r->name = strdup(base + strlen(dir) + strlen(slash) + strlen(HIDDEN));
-	if (r->name != NULL)
-		r->path = fdio_fmt("%s%s%s/root", dir, slash, r->name);
-	r->fd = open(base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (r->path != NULL && r->fd != -1 && sys_clear_acl(r->fd, "") == 0 &&
-	    fchmod(r->fd, 0700) == 0 && (*lock = make_lock(r)) != -1 &&
-	    !FAULT("root_mkdir") && mkdirat(r->fd, "root", 0755) == 0) {
-		free(base);
+	r->fd = newdir_make(r->parentfd, hidden, 0700);
+	if (r->fd != -1 && (*lock = make_lock(r)) != -1 &&
+	    (fd = newdir_make(r->fd, "root", 0755)) != -1) {
+		close(fd);
+		free(hidden);
 		return 0;
 	}
 	e = errno;
@@ -623,16 +696,22 @@ make_base(const char *dir, const char *prefix, struct root *r, int *lock)
 		close(*lock);
 		*lock = -1;
 	}
-	rmdir(base);
-	free(base);
-	if (r->fd != -1)
+	if (r->fd != -1) {
+		remove_empty(r->parentfd, r->fd, hidden);
 		close(r->fd);
-	r->fd = -1;
-	free(r->name);
-	free(r->path);
-	r->name = r->path = NULL;
+		r->fd = -1;
+	}
+	free(hidden);
 	errno = e;
 	return -1;
+}
+
+static int
+fail_replaced(const struct root *r)
+{
+	return msg_failx(-1,
+	    "%.*s: the new root was replaced: another user renames here",
+	    dir_len(r), r->path);
 }
 
 int
@@ -648,15 +727,19 @@ root_make(const char *dir, const char *prefix, struct root *r, int *lock)
 	/* a collector may take away what has no lock yet */
 	if (r->parentfd != -1)
 		do
-			rc = make_base(real, prefix, r, lock);
+			if ((rc = make_name(r, real, prefix)) == 0)
+				rc = make_base(r, lock);
 		while (rc == -1 && ++races < RACES_MAX &&
-		       (errno == ENOENT || errno == EWOULDBLOCK));
+		       (errno == ENOENT || errno == EWOULDBLOCK ||
+			   errno == EEXIST));
+	if (rc == -1 && errno == ESTALE)
+		fail_replaced(r);
+	else if (rc == -1)
+		msg_warn("%s", dir);
 	free(real);
-	if (rc == 0)
-		return 0;
-	msg_warn("%s", dir);
-	root_close(r);
-	return -1;
+	if (rc == -1)
+		root_close(r);
+	return rc;
 }
 
 int
@@ -665,12 +748,16 @@ root_publish(struct root *r)
 	char *hidden;
 	int rc = -1;
 
-	if ((hidden = fdio_fmt(HIDDEN "%s", r->name)) == NULL ||
-	    FAULT("root_publish") ||
-	    renameat(r->parentfd, hidden, r->parentfd, r->name) == -1)
+	if ((hidden = fdio_fmt(HIDDEN "%s", r->name)) == NULL)
+		msg_warn("%s", r->path);
+	else if (!FAULT("root_publish") &&
+		 renameat(r->parentfd, hidden, r->parentfd, r->name) == 0)
+		rc = !FAULT("root_published") && is_named(r) ? 0
+							     : fail_replaced(r);
+	else if (fdio_is_named(r->parentfd, hidden, r->fd))
 		msg_warn("%s", r->path);
 	else
-		rc = 0;
+		fail_replaced(r);
 	free(hidden);
 	return rc;
 }
@@ -681,8 +768,11 @@ root_discard(struct root *r)
 	char *hidden, *path = root_hidden_path(r);
 
 	if ((hidden = fdio_fmt(HIDDEN "%s", r->name)) != NULL && path != NULL) {
-		renameat(r->parentfd, r->name, r->parentfd, hidden);
-		unmount(r->fd, path);
+		if (is_named(r))
+			renameat(r->parentfd, r->name, r->parentfd, hidden);
+		/* whatever name it has by now: the list of mounts is by path */
+		if (faccessat(r->fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			sys_umount(r->fd, "root");
 		remove_rest(r->parentfd, r->fd, hidden, path);
 	}
 	free(hidden);

@@ -28,7 +28,10 @@ void root_close(struct root *);
  * 0, or -1 after a message.  *lock is the descriptor to be closed when done.
  */
 int root_make(const char *dir, const char *prefix, struct root *, int *lock);
-/* Gives the finished root its name.  -1 after a message. */
+/*
+ * Gives the finished root its name: exactly what root_make made, whatever
+ * others rename.  -1 after a message.
+ */
 int root_publish(struct root *);
 /* Removes what root_make made, published or not. */
 void root_discard(struct root *);

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* mount(2) knows paths only: for the directory fd the path is ".". */
+/* mount(2) knows paths only: they start at the directory fd. */
 static int
 enter(int fd)
 {
@@ -37,13 +37,13 @@ leave(int back, int rc)
 }
 
 int
-sys_mount_overlay(int targetfd, const char *options)
+sys_mount_overlay(int dirfd, const char *name, const char *options)
 {
 	int back;
 
-	if ((back = enter(targetfd)) == -1)
+	if ((back = enter(dirfd)) == -1)
 		return -1;
-	return leave(back, mount("overlay", ".", "overlay", 0, options));
+	return leave(back, mount("overlay", name, "overlay", 0, options));
 }
 
 int

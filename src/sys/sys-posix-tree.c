@@ -164,9 +164,10 @@ sys_mounts_below(const char *path,
 }
 
 int
-sys_mount_overlay(int targetfd, const char *options)
+sys_mount_overlay(int dirfd, const char *name, const char *options)
 {
-	(void)targetfd;
+	(void)dirfd;
+	(void)name;
 	(void)options;
 	errno = ENOSYS;
 	return -1;

@@ -129,8 +129,11 @@ int sys_users_of(const char *path, void (*fn)(void *, pid_t), void *);
 int sys_mounts_below(const char *path,
     int (*fn)(void *, const char *, const char *, const char *), void *);
 
-/* Mounts an overlay at target; options as mount(8) would give them. */
-int sys_mount_overlay(int targetfd, const char *options);
+/*
+ * Mounts an overlay at name below dirfd; options as mount(8) would give them,
+ * paths in them relative to dirfd.  Changes the current directory meanwhile.
+ */
+int sys_mount_overlay(int dirfd, const char *name, const char *options);
 /*
  * Unmounts name below dirfd; never follows a link.  Who has a file open in it
  * keeps that.
