@@ -186,17 +186,6 @@ open_target(const char *path, int must_be_made, struct target *t)
 	}
 }
 
-/* Marks it in use. */
-static int
-hold(struct target *t)
-{
-	int fd;
-
-	if ((fd = root_hold(&t->base)) == -1 && errno == EWOULDBLOCK)
-		msg_warnx("%s: is being removed", t->path);
-	return fd;
-}
-
 /* --- the command --- */
 
 static void
@@ -316,8 +305,8 @@ run_and_remove(const struct options *o, struct target *t, char **operands)
 	int held, status;
 	pid_t pid;
 
-	if ((held = hold(t)) == -1)
-		return errno == EWOULDBLOCK ? FAILED : give_up(o, t->path);
+	if ((held = root_hold(&t->base, O_RDWR)) < 0)
+		return held == ROOT_LOCKED ? FAILED : give_up(o, t->path);
 	if (mark(t) == -1 || (pid = supervise_fork(launch_stop_signal(
 				  t->base.fd, t->path))) == -1) {
 		clean_up(o, t, held, 1);
@@ -325,8 +314,9 @@ run_and_remove(const struct options *o, struct target *t, char **operands)
 	}
 	if (pid == 0)
 		/* a lock of its own: the other tells who else has one */
-		return close(held) == -1 || hold(t) == -1 ? FAILED
-							  : run(o, t, operands);
+		return close(held) == -1 || root_hold(&t->base, O_RDONLY) < 0
+			   ? FAILED
+			   : run(o, t, operands);
 	/* this process must not be what keeps the root in use */
 	close(t->fd);
 	if (chdir("/") == -1)
@@ -364,7 +354,7 @@ main(int argc, char *argv[])
 	argv += optind + 1;
 	if (o.remove)
 		return run_and_remove(&o, &t, argv);
-	if (t.made && hold(&t) == -1)
+	if (t.made && root_hold(&t.base, O_RDONLY) < 0)
 		return FAILED;
 	return run(&o, &t, argv);
 }

@@ -1,5 +1,4 @@
 /* See LICENSE. */
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -14,6 +13,7 @@
 #include "config.h"
 #include "du.h"
 #include "fdio.h"
+#include "lock.h"
 #include "msg.h"
 #include "root.h"
 #include "start.h"
@@ -234,18 +234,24 @@ add_pid(void *arg, pid_t pid)
 	buf_addstr(&p->text, text);
 }
 
-/* Somebody holds the lock: chr-exec, its command, or what that left. */
+/*
+ * Whether the lock is held: by chr-exec, its command, or what that left.  -1
+ * after a message.
+ */
 static int
 is_held(const struct root *r)
 {
-	int fd, held;
+	int fd, rc;
 
-	fd = openat(r->fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	fd = root_open_lock(r, O_RDWR);
+	if (fd == -1 && errno == EROFS)
+		fd = root_open_lock(r, O_RDONLY);
 	if (fd == -1)
-		return 0;
-	held = flock(fd, LOCK_EX | LOCK_NB) == -1;
+		return errno == ENOENT ? 0 : msg_fail(-1, "%s: lock", r->path);
+	if ((rc = lock_try(fd, LOCK_EX)) == -1)
+		msg_warn("%s: lock", r->path);
 	close(fd);
-	return held;
+	return rc == -1 ? -1 : rc == 0;
 }
 
 /* 0; 1 when the root has vanished meanwhile; -1 after a message. */
@@ -270,7 +276,7 @@ add_root(struct listing *l, const struct root *r)
 	char age[32], *image, **row, size[32];
 	unsigned long long bytes;
 	struct stat st;
-	int rc;
+	int held, rc;
 
 	if ((rc = measure(r, &bytes)) == 1)
 		return 0;
@@ -278,16 +284,17 @@ add_root(struct listing *l, const struct root *r)
 	if (fstatat(r->fd, "image", &st, 0) == -1)
 		st.st_mtime = l->now;
 	sys_users_of(r->path, add_pid, &p);
+	held = p.n > 0 ? 1 : is_held(r);
 	size_text(l, bytes, size);
 	age_text(l, st.st_mtime, age);
 	row = add_row(
 	    l, (const char *[COLUMNS]){r->path, image != NULL ? image : "",
-		   p.n > 0 || is_held(r) ? "used" : "idle",
-		   p.n > 0 ? p.text.data : "-", size, age});
+		   held != 0 ? "used" : "idle", p.n > 0 ? p.text.data : "-",
+		   size, age});
 	cut_digest(l, row[1]);
 	buf_free(&p.text);
 	free(image);
-	return rc == 0 ? 0 : ST_LOCAL;
+	return rc == 0 && held != -1 ? 0 : ST_LOCAL;
 }
 
 static int

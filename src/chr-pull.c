@@ -115,14 +115,20 @@ archive_lookup(void *arg, const char *digest)
 
 /*
  * An image whose manifest the operand names by digest, and that the store has,
- * needs no network: its directory, which nobody may remove meanwhile, or -1.
+ * needs no network: 0 and its directory, which nobody may remove meanwhile, or
+ * -1 in *dirfd.
  */
 static int
-open_stored(const struct options *o, const struct ref *r)
+open_stored(const struct options *o, const struct ref *r, int *dirfd)
 {
+	*dirfd = -1;
 	if (r->digest[0] == '\0' || o->verify || o->store == NULL)
-		return -1;
-	return image_hold(o->store, r->digest);
+		return 0;
+	*dirfd = image_hold(o->store, r->digest);
+	return *dirfd != -1 || errno == ENOENT
+		   ? 0
+		   : msg_fail(ST_LOCAL, "%s/images/%s", store_path(o->store),
+			 ref_digest_hex(r->digest));
 }
 
 static int
@@ -183,11 +189,11 @@ pull_reference(
 		ref_free(&r);
 		return rc;
 	}
-	if ((dirfd = open_stored(o, &r)) != -1) {
+	if ((rc = open_stored(o, &r, &dirfd)) == 0 && dirfd != -1) {
 		strcpy(digest, r.digest);
 		rc = name_stored(o, &r, &named, dirfd);
 		close(dirfd);
-	} else
+	} else if (rc == 0)
 		rc = fetch_reference(o, &r, &named, digest);
 	if (rc == 0)
 		rc = add_name(product, &named, digest);

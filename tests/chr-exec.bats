@@ -612,12 +612,44 @@ chr-exec: /etc/passwd: Too many levels of symbolic links" ]
 	wait_for flock -n -x "$base/lock" true
 }
 
-@test "a root that is being removed" {
-	run_err 125 "chr-exec: $root: is being removed" \
-	    flock -x "$base/lock" chr-exec "$root" true
-	run_err 125 "chr-exec: $root: is being removed" \
-	    flock -x "$base/lock" chr-exec -r "$root" true
+@test "a lock that is held: by whom" {
+	serve log flock -F -x "$base/lock" sleep 600
+	wait_for runs "$server" sleep
+	held="chr-exec: $root: its lock is held by process $server"
+	run_err 125 "$held" chr-exec "$root" true
+	run_err 125 "$held" chr-exec -r "$root" true
 	[ -d "$root" ]
+	mkdir proc
+	run_err 125 "${held% by*}" unshare -m sh -c 'mount --bind proc /proc
+	    exec chr-exec "$0" true' "$root"
+}
+
+@test "a root that is being removed" {
+	need_faults
+	FAULT=root_hold:1:STOP serve log chr-exec "$root" true
+	exec=$server
+	wait_for stopped "$exec"
+	FAULT=rmtree_open:1:STOP serve out chr-rm "$root"
+	wait_for stopped "$server"
+	kill -CONT "$exec"
+	status=0
+	wait "$exec" || status=$?
+	[ "$status" = 125 ]
+	[ "$(cat log)" = "chr-exec: $root: is being removed by process $server" ]
+	kill -CONT "$server"
+	wait "$server"
+	[ ! -e "$base" ] && [ ! -s out ]
+}
+
+@test "another chr-exec that is not in the root yet" {
+	need_faults
+	FAULT=exec_mark:1:STOP serve log chr-exec -r "$root" true
+	wait_for stopped "$server"
+	run_err 4 "chr-exec: $root: in use: its lock is held by process $server" \
+	    chr-exec -r "$root" sh -c 'exit 4'
+	kill -CONT "$server"
+	wait "$server"
+	[ ! -e "$base" ] && [ ! -s log ]
 }
 
 # --- mounts ---

@@ -96,7 +96,9 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	wait $pid || :
 	exec 9<"${root%/root}/lock"
 	flock -s 9
-	run_err 1 "chr-rm: $root: in use: its lock is held" chr-rm "$root"
+	# this shell, and what has descriptor 9 from it
+	run_like 1 "chr-rm: $root: in use: its lock is held by process*$$*" \
+	    chr-rm "$root"
 	exec 9<&-
 	run_ok chr-rm "$root"
 }

@@ -1,7 +1,6 @@
 /* See LICENSE. */
 #include "store.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -15,6 +14,7 @@
 #include "digest.h"
 #include "fault.h"
 #include "fdio.h"
+#include "lock.h"
 #include "msg.h"
 #include "storeimpl.h"
 
@@ -32,7 +32,8 @@ struct blob {
 static int
 fail(const struct blob *b)
 {
-	return msg_fail(ST_LOCAL, "%s/%s", b->store->path, b->path);
+	return msg_failx(
+	    ST_LOCAL, "%s/%s: %s", b->store->path, b->path, fdio_why());
 }
 
 /*
@@ -43,7 +44,7 @@ static void
 free_blob(struct blob *b)
 {
 	if (b->fd != -1) {
-		flock(b->fd, LOCK_UN);
+		lock_drop(b->fd);
 		close(b->fd);
 	}
 	digest_free(b->hash);
@@ -107,16 +108,17 @@ blob_have(struct store *st, const struct descriptor *d)
 static int
 lock_part(struct blob *b)
 {
+	int rc;
+
 	for (;;) {
 		b->fd = FAULT("blob_open")
 			    ? -1
-			    : openat(b->store->fd, b->path,
-				  O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-				  0600);
+			    : fdio_open_file(b->store->fd, b->path,
+				  O_RDWR | O_CREAT | O_NOFOLLOW);
 		if (b->fd == -1)
 			return -1;
-		if (flock(b->fd, LOCK_EX | LOCK_NB) == -1)
-			return errno == EWOULDBLOCK ? BLOB_BUSY : -1;
+		if ((rc = lock_try(b->fd, LOCK_EX)) != 1)
+			return rc == 0 ? BLOB_BUSY : -1;
 		if (fdio_is_named(b->store->fd, b->path, b->fd))
 			return BLOB_OURS;
 		close(b->fd);
@@ -303,10 +305,10 @@ sweep_spools(struct store *st)
 	}
 	while ((e = readdir(d)) != NULL) {
 		if (strncmp(e->d_name, ".spool.", 7) != 0 ||
-		    (fd = openat(dirfd, e->d_name,
-			 O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		    (fd = fdio_open_file(
+			 dirfd, e->d_name, O_RDWR | O_NOFOLLOW)) == -1)
 			continue;
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+		if (lock_try(fd, LOCK_EX) == 1 &&
 		    fdio_is_named(dirfd, e->d_name, fd))
 			unlinkat(dirfd, e->d_name, 0);
 		close(fd);
@@ -323,6 +325,7 @@ static int
 open_spool(struct blob *b)
 {
 	static unsigned counter;
+	int rc;
 
 	for (;;) {
 		snprintf(b->path, sizeof(b->path), "blobs/sha256/.spool.%ld.%u",
@@ -335,11 +338,10 @@ open_spool(struct blob *b)
 			continue;
 		if (b->fd == -1)
 			return -1;
-		if (flock(b->fd, LOCK_EX | LOCK_NB) == 0) {
-			if (fdio_is_named(b->store->fd, b->path, b->fd))
-				return 0;
-		} else if (errno != EWOULDBLOCK)
+		if ((rc = lock_try(b->fd, LOCK_EX)) == -1)
 			return -1;
+		if (rc == 1 && fdio_is_named(b->store->fd, b->path, b->fd))
+			return 0;
 		close(b->fd);
 	}
 }

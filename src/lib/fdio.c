@@ -90,24 +90,43 @@ fdio_read(int fd, void *data, size_t len)
 	return (ssize_t)got;
 }
 
+int
+fdio_open_file(int dirfd, const char *name, int flags)
+{
+	struct stat st;
+	int e, fd;
+
+	fd = openat(
+	    dirfd, name, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	if (fd == -1) {
+		/* a socket; a fifo that is to be written to */
+		if (errno == ENXIO)
+			errno = EINVAL;
+		return -1;
+	}
+	e = fstat(fd, &st) == -1 ? errno : S_ISREG(st.st_mode) ? 0 : EINVAL;
+	if (e == 0)
+		return fd;
+	close(fd);
+	errno = e;
+	return -1;
+}
+
+const char *
+fdio_why(void)
+{
+	return errno == EINVAL ? "not a regular file" : strerror(errno);
+}
+
 static int
 load(int dirfd, const char *name, int flags, size_t max, struct buf *b)
 {
 	char chunk[8192];
-	struct stat st;
 	ssize_t n;
 	int e, fd;
 
-	fd = openat(
-	    dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
-	if (fd == -1)
+	if ((fd = fdio_open_file(dirfd, name, O_RDONLY | flags)) == -1)
 		return -1;
-	if (fstat(fd, &st) == -1)
-		goto fail;
-	if (!S_ISREG(st.st_mode)) {
-		errno = EINVAL;
-		goto fail;
-	}
 	while ((n = fdio_read(fd, chunk, sizeof(chunk))) > 0) {
 		if (b->len + (size_t)n > max) {
 			errno = EFBIG;

@@ -24,6 +24,15 @@ int fdio_write(int, const void *, size_t);
 ssize_t fdio_read(int, void *, size_t);
 
 /*
+ * Opens name below dirfd, which must be a regular file, without waiting: for
+ * anything else (a fifo, a device) -1 and EINVAL.  flags are open(2)'s; what is
+ * made has mode 0600; O_CLOEXEC is added.  Silent.
+ */
+int fdio_open_file(int dirfd, const char *name, int flags);
+/* What errno says after a function that wants a regular file. */
+const char *fdio_why(void);
+
+/*
  * Reads the regular file name below dirfd, without following a link in its
  * last component, into b: at most max bytes, else -1 and errno EFBIG.  Never
  * blocks on a fifo.  Silent.

@@ -1,7 +1,6 @@
 /* See LICENSE. */
 #include "gc.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -16,6 +15,7 @@
 #include "config.h"
 #include "fault.h"
 #include "fdio.h"
+#include "lock.h"
 #include "msg.h"
 #include "rmtree.h"
 #include "root.h"
@@ -140,25 +140,39 @@ is_stale(const struct gc *gc, const struct root *r)
 	return is_old(&idle, gc->hours * 3600);
 }
 
+/* Removes the open root, if it is stale. */
+static int
+collect_open(const struct gc *gc, struct root *r)
+{
+	int lock, locked, rc = 0;
+
+	if ((lock = root_open_lock(r, O_RDWR)) == -1)
+		/* another removes it */
+		return errno == ENOENT
+			   ? 0
+			   : msg_fail(ST_LOCAL, "%s: lock", r->path);
+	if ((locked = lock_try(lock, LOCK_EX)) == -1)
+		rc = msg_fail(ST_LOCAL, "%s: lock", r->path);
+	else if (locked == 1 && is_stale(gc, r)) {
+		say(gc, "root", r->path);
+		rc = root_remove(r, lock);
+	}
+	close(lock);
+	return rc;
+}
+
 static int
 collect_root(const struct gc *gc, const char *dir, const char *name)
 {
 	const char *why;
 	struct root r;
 	char *path;
-	int lock, rc = 0;
+	int rc = 0;
 
 	if ((path = fdio_fmt("%s/%s/root", dir, name)) == NULL)
 		return msg_fail(ST_LOCAL, "%s", dir);
 	if (root_open(path, &r, &why) == 0) {
-		lock = openat(r.fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-		if (lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0 &&
-		    is_stale(gc, &r)) {
-			say(gc, "root", r.path);
-			rc = root_remove(&r, lock);
-		}
-		if (lock != -1)
-			close(lock);
+		rc = collect_open(gc, &r);
 		root_close(&r);
 	}
 	free(path);
@@ -216,26 +230,37 @@ add_name(void *arg, const char *name, const char *digest)
 	return list_add(arg, ref_digest_hex(digest));
 }
 
-/* Opens and locks images/NAME; -1 when somebody works on it. */
+/*
+ * Opens and locks images/NAME.  -1 and errno: EWOULDBLOCK when somebody works
+ * on it; see is_taken.
+ */
 static int
 lock_image(const struct gc *gc, const char *name)
 {
 	char *path;
-	int e, fd;
+	int e, fd, rc;
 
 	if ((path = fdio_fmt("images/%s", name)) == NULL)
 		return -1;
 	fd = openat(store_fd(gc->store), path,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	free(path);
-	if (fd != -1 &&
-	    (FAULT("gc_lock") || flock(fd, LOCK_EX | LOCK_NB) == -1)) {
-		e = errno;
-		close(fd);
-		errno = e;
+	if (fd == -1)
 		return -1;
-	}
-	return fd;
+	if ((rc = FAULT("gc_lock") ? -1 : lock_try(fd, LOCK_EX)) == 1)
+		return fd;
+	e = rc == 0 ? EWOULDBLOCK : errno;
+	close(fd);
+	errno = e;
+	return -1;
+}
+
+/* Whether lock_image failed for one in use, or one that is no image by now. */
+static int
+is_taken(void)
+{
+	return errno == EWOULDBLOCK || errno == ENOENT || errno == ENOTDIR ||
+	       errno == ELOOP;
 }
 
 /* Removes images/NAME, whose lock is held. */
@@ -285,11 +310,29 @@ is_hex(const char *name, const char *suffix)
 	return (n == 64 || n == 128) && strcmp(name + n, suffix) == 0;
 }
 
+static int
+collect_image(const struct gc *gc, char *name)
+{
+	int fd, rc = 0;
+
+	if ((fd = lock_image(gc, name)) == -1)
+		return is_taken() ? 0
+				  : msg_fail(ST_LOCAL, "%s/images/%s: lock",
+					store_path(gc->store), name);
+	if (name[0] == '.' ||
+	    (!is_named(gc, name) && !gc_has_overlays(gc->store, name))) {
+		say(gc, "image", name);
+		rc = remove_tree(gc, name);
+	}
+	close(fd);
+	return rc;
+}
+
 int
 gc_images(const struct gc *gc)
 {
 	struct list images = {NULL, 0}, named = {NULL, 0};
-	int fd, rc = 0;
+	int rc = 0;
 	size_t i;
 
 	if (list_directory(store_fd(gc->store), "images", &images) == -1 ||
@@ -297,18 +340,9 @@ gc_images(const struct gc *gc)
 		rc = ST_LOCAL;
 	else if (named.n > 0)
 		qsort(named.v, named.n, sizeof(*named.v), by_string);
-	for (i = 0; rc == 0 && i < images.n; i++) {
-		if (!is_hex(images.v[i], "") || list_has(&named, images.v[i]) ||
-		    (fd = lock_image(gc, images.v[i])) == -1)
-			continue;
-		if (images.v[i][0] == '.' ||
-		    (!is_named(gc, images.v[i]) &&
-			!gc_has_overlays(gc->store, images.v[i]))) {
-			say(gc, "image", images.v[i]);
-			rc = remove_tree(gc, images.v[i]);
-		}
-		close(fd);
-	}
+	for (i = 0; rc == 0 && i < images.n; i++)
+		if (is_hex(images.v[i], "") && !list_has(&named, images.v[i]))
+			rc = collect_image(gc, images.v[i]);
 	list_free(&images);
 	list_free(&named);
 	return rc;
@@ -323,9 +357,13 @@ mark_image(const struct gc *gc, const char *name, struct list *needed)
 	char **v, **p, *path;
 	int fd, rc = 0;
 
-	if (name[0] == '.' && (fd = lock_image(gc, name)) != -1) {
-		close(fd);
-		return 0;
+	if (name[0] == '.') {
+		if ((fd = lock_image(gc, name)) != -1) {
+			close(fd);
+			return 0;
+		}
+		if (!is_taken())
+			return -1;
 	}
 	if ((path = fdio_fmt("images/%s/blobs", name)) == NULL)
 		return -1;
@@ -358,29 +396,37 @@ mark(const struct gc *gc, struct list *needed)
 	return rc;
 }
 
-/* A part or spool that somebody writes is locked. */
+/*
+ * A part or spool that somebody writes is locked: 1.  0; -1 and errno, EINVAL
+ * for what no chr-pull has made.
+ */
 static int
 is_locked(int dirfd, const char *name)
 {
-	int fd, locked;
+	int e, fd, rc;
 
-	if ((fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
-		return 0;
-	locked = flock(fd, LOCK_EX | LOCK_NB) == -1;
+	fd = fdio_open_file(dirfd, name, O_RDWR | O_NOFOLLOW);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	rc = FAULT("gc_part") ? -1 : lock_try(fd, LOCK_EX);
+	e = errno;
 	close(fd);
-	return locked;
+	errno = e;
+	return rc == -1 ? -1 : rc == 0;
 }
 
+/* 1, 0, or -1 and errno. */
 static int
 is_needed(int dirfd, const char *name, const struct list *needed)
 {
 	size_t n = strlen(name);
 	char hex[160];
+	int rc;
 
 	if (name[0] != '.')
 		return list_has(needed, name);
-	if (is_locked(dirfd, name))
-		return 1;
+	if ((rc = is_locked(dirfd, name)) != 0)
+		return rc == -1 && errno == EINVAL ? 0 : rc;
 	if (n < 6 || n >= sizeof(hex) || strcmp(name + n - 5, ".part") != 0)
 		return 0;
 	memcpy(hex, name + 1, n - 6);
@@ -402,7 +448,7 @@ sweep(const struct gc *gc, const char *path, const struct list *needed,
     const struct list *only)
 {
 	struct list blobs = {NULL, 0};
-	int fd, rc = 0;
+	int fd, kept, rc = 0;
 	size_t i;
 
 	fd = openat(store_fd(gc->store), path,
@@ -414,10 +460,11 @@ sweep(const struct gc *gc, const char *path, const struct list *needed,
 	for (i = 0; i < blobs.n; i++) {
 		if (!is_blob(blobs.v[i]) ||
 		    (only != NULL && !list_has(only, blobs.v[i])) ||
-		    is_needed(fd, blobs.v[i], needed))
+		    (kept = is_needed(fd, blobs.v[i], needed)) == 1)
 			continue;
-		say(gc, "blob", blobs.v[i]);
-		if (FAULT("blob_unlink") ||
+		if (kept == 0)
+			say(gc, "blob", blobs.v[i]);
+		if (kept == -1 || FAULT("blob_unlink") ||
 		    (unlinkat(fd, blobs.v[i], 0) == -1 && errno != ENOENT))
 			rc = msg_fail(ST_LOCAL, "%s/%s/%s",
 			    store_path(gc->store), path, blobs.v[i]);
@@ -437,9 +484,7 @@ collect_blobs(const struct gc *gc, const struct list *only)
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (lock == -1)
 		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "blobs");
-	while ((rc = flock(lock, LOCK_EX)) == -1 && errno == EINTR)
-		;
-	if (rc == -1)
+	if (lock_wait(lock, LOCK_EX) == -1)
 		rc = msg_fail(ST_LOCAL, "%s/blobs", store_path(gc->store));
 	else if (mark(gc, &needed) == -1)
 		rc = ST_LOCAL;
@@ -624,7 +669,7 @@ gc_remove_image(
 			return msg_failx(ST_LOCAL,
 			    "%s: in use: a chr-mkroot or chr-pull works on it",
 			    operand);
-		return msg_fail(ST_LOCAL, "%s", operand);
+		return msg_fail(ST_LOCAL, "%s: lock", operand);
 	}
 	if (gc_has_overlays(gc->store, hex))
 		rc = msg_failx(

@@ -1,7 +1,6 @@
 /* See LICENSE. */
 #include "store.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -15,6 +14,7 @@
 #include "config.h"
 #include "fault.h"
 #include "fdio.h"
+#include "lock.h"
 #include "msg.h"
 #include "rmtree.h"
 #include "storeimpl.h"
@@ -40,14 +40,11 @@ lock_directory(struct store *st, const char *path, int how)
 	    st->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
-	while (flock(fd, how) == -1)
-		if (errno != EINTR)
-			goto fail;
-	if (fdio_is_named(st->fd, path, fd))
-		return fd;
-	errno = ENOENT;
-fail:
-	e = errno;
+	if ((e = lock_wait(fd, how) == -1 ? errno : 0) == 0) {
+		if (fdio_is_named(st->fd, path, fd))
+			return fd;
+		e = ENOENT;
+	}
 	close(fd);
 	errno = e;
 	return -1;

@@ -1,7 +1,6 @@
 /* See LICENSE. */
 #include "mkroot.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -16,6 +15,7 @@
 #include "fault.h"
 #include "fdio.h"
 #include "furnish.h"
+#include "lock.h"
 #include "msg.h"
 #include "newdir.h"
 #include "sys.h"
@@ -44,9 +44,14 @@ open_image(struct making *mk)
 	if (mk->imagefd == -1)
 		return msg_failx(
 		    ST_NOTFOUND, "%s: not in the store", mk->operand);
-	if (flock(mk->imagefd, LOCK_SH | LOCK_NB) == -1)
+	switch (lock_try(mk->imagefd, LOCK_SH)) {
+	case 1:
+		return 0;
+	case 0:
 		return msg_failx(ST_LOCAL, "%s: is being removed", mk->operand);
-	return 0;
+	default:
+		return msg_fail(ST_LOCAL, "%s: lock", mk->operand);
+	}
 }
 
 /* Whether the operand is (the beginning of) the digest and no name. */

@@ -1,7 +1,6 @@
 /* See LICENSE. */
 #include "store.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -16,6 +15,7 @@
 #include "config.h"
 #include "fault.h"
 #include "fdio.h"
+#include "lock.h"
 #include "msg.h"
 #include "storeimpl.h"
 

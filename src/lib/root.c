@@ -1,7 +1,6 @@
 /* See LICENSE. */
 #include "root.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -17,6 +16,7 @@
 
 #include "fault.h"
 #include "fdio.h"
+#include "lock.h"
 #include "msg.h"
 #include "newdir.h"
 #include "rmtree.h"
@@ -24,7 +24,7 @@
 
 #define LOCK_FD 200 /* out of the way of shells and socket activation */
 #define PIDS_SHOWN 8
-#define TRIES_MAX 5000 /* milliseconds */
+#define PATIENCE 1 /* seconds, for who has the lock for a moment */
 #define RACES_MAX 10
 #define ENDING_MAX 256000000 /* nanoseconds: half a second in all */
 /* Before the name of BASE while it is made or removed: nobody else's. */
@@ -154,70 +154,39 @@ is_named(const struct root *r)
 	return fdio_is_named(r->parentfd, r->name, r->fd);
 }
 
+/* Until when a lock is waited for. */
+static struct timespec
+deadline(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += PATIENCE;
+	return end;
+}
+
 /*
- * Waits a little for who looks at the root or begins to remove it.  0 when it
- * is gone, or the wait was long enough: then *tries is above TRIES_MAX.
+ * Waits a little for who looks at the root or begins to remove it: 1.  0 when
+ * it is gone, or the time is up.
  */
 static int
-wait_named(const struct root *r, int *tries)
+wait_named(const struct root *r, const struct timespec *end)
 {
 	const struct timespec ms = {0, 1000000};
+	struct timespec now;
 
-	if (!is_named(r) || ++*tries > TRIES_MAX)
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!is_named(r) || now.tv_sec > end->tv_sec ||
+	    (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec))
 		return 0;
 	nanosleep(&ms, NULL);
 	return 1;
 }
 
-static int
-open_lock(const struct root *r)
-{
-	return openat(r->fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-/* After the machine was restarted nothing is left of an overlay but its files.
- */
-static int
-lacks_overlay(const struct root *r)
-{
-	int fd, mounted;
-
-	if (!fdio_exists(r->fd, "upper"))
-		return 0;
-	fd = openat(
-	    r->fd, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1)
-		return 1;
-	mounted = sys_is_mount(fd);
-	close(fd);
-	return mounted == 0;
-}
-
 int
-root_hold(struct root *r)
+root_open_lock(const struct root *r, int flags)
 {
-	int fd, high, tries = 0;
-
-	if (lacks_overlay(r))
-		return msg_failx(
-		    -1, "%s: its overlay is not mounted any more", r->path);
-	if ((fd = open_lock(r)) == -1) {
-		msg_warn("%s: lock", r->path);
-		return -1;
-	}
-	while (flock(fd, LOCK_SH | LOCK_NB) == -1 && wait_named(r, &tries))
-		;
-	if (tries > TRIES_MAX || !is_named(r)) {
-		close(fd);
-		errno = EWOULDBLOCK;
-		return -1;
-	}
-	unlinkat(r->fd, "idle", 0);
-	if ((high = fcntl(fd, F_DUPFD, LOCK_FD)) == -1 &&
-	    (high = fcntl(fd, F_DUPFD, 3)) == -1)
-		msg_warn("%s: lock", r->path);
-	close(fd);
-	return high;
+	return fdio_open_file(r->fd, "lock", flags | O_NOFOLLOW);
 }
 
 struct users {
@@ -236,6 +205,83 @@ add_user(void *arg, pid_t pid)
 		    len > 0 ? ", " : "", (long)pid);
 }
 
+/* Says what is the case, and by whom. */
+static void
+say_users(const struct root *r, const char *what, const struct users *u)
+{
+	if (u->n == 0)
+		msg_warnx("%s: %s", r->path, what);
+	else
+		msg_warnx("%s: %s by process%s %s%s", r->path, what,
+		    u->n > 1 ? "es" : "", u->text,
+		    u->n > PIDS_SHOWN ? " and more" : "");
+}
+
+/*
+ * After the machine was restarted nothing is left of an overlay but its files.
+ * 1, 0, or -1 and errno.
+ */
+static int
+lacks_overlay(const struct root *r)
+{
+	struct stat st;
+	int fd, mounted;
+
+	if (fstatat(r->fd, "upper", &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -1;
+	fd = openat(
+	    r->fd, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	mounted = sys_is_mount(fd);
+	close(fd);
+	return mounted == 0;
+}
+
+/* The shared lock: 0, or -1 after a message. */
+static int
+share_lock(const struct root *r, int fd)
+{
+	struct timespec end = deadline();
+	struct users u;
+	int rc;
+
+	while ((rc = lock_try(fd, LOCK_SH)) == 0 && wait_named(r, &end))
+		;
+	if (rc == -1)
+		return msg_fail(-1, "%s: lock", r->path);
+	if (rc == 1 && is_named(r))
+		return 0;
+	memset(&u, 0, sizeof(u));
+	sys_lockers_of(fd, add_user, &u);
+	say_users(r, is_named(r) ? "its lock is held" : "is being removed", &u);
+	return -1;
+}
+
+int
+root_hold(struct root *r, int flags)
+{
+	int fd, high;
+
+	if ((high = lacks_overlay(r)) == 1)
+		return msg_failx(
+		    -1, "%s: its overlay is not mounted any more", r->path);
+	if (high == -1)
+		return msg_fail(-1, "%s", r->path);
+	if (FAULT("root_hold") || (fd = root_open_lock(r, flags)) == -1)
+		return msg_fail(-1, "%s: lock", r->path);
+	if (share_lock(r, fd) == -1) {
+		close(fd);
+		return ROOT_LOCKED;
+	}
+	unlinkat(r->fd, "idle", 0);
+	if ((high = fcntl(fd, F_DUPFD, LOCK_FD)) == -1 &&
+	    (high = fcntl(fd, F_DUPFD, 3)) == -1)
+		msg_warn("%s: lock", r->path);
+	close(fd);
+	return high;
+}
+
 static int
 find_users(const struct root *r, struct users *u)
 {
@@ -245,14 +291,16 @@ find_users(const struct root *r, struct users *u)
 	return 0;
 }
 
-static int
-say_used(const struct root *r, const struct users *u)
+/* Those in the root, else those outside it that have its lock. */
+static void
+say_used(const struct root *r, struct users *u, int fd)
 {
-	if (u->n == 0)
-		return msg_failx(-1, "%s: in use: its lock is held", r->path);
-	return msg_failx(-1, "%s: in use by process%s %s%s", r->path,
-	    u->n > 1 ? "es" : "", u->text,
-	    u->n > PIDS_SHOWN ? " and more" : "");
+	if (u->n > 0) {
+		say_users(r, "in use", u);
+		return;
+	}
+	sys_lockers_of(fd, add_user, u);
+	say_users(r, "in use: its lock is held", u);
 }
 
 struct mounts {
@@ -301,7 +349,7 @@ unmount(int fd, const char *path)
 	upper = fdio_fmt("/%s%s/upper,",
 	    strncmp(name, HIDDEN, strlen(HIDDEN)) == 0 ? "" : HIDDEN, name);
 	if ((m.upper = upper) == NULL)
-		return -1;
+		return msg_fail(-1, "%s", path);
 	rc = sys_mounts_below(path, check_mount, &m);
 	free(upper);
 	if (rc != 0)
@@ -338,78 +386,98 @@ is_member(const char *name)
 	return 0;
 }
 
-/* Calls fn with each name of BASE until it returns non-zero. */
+/* A directory that is looked through. */
+struct visit {
+	int fd;
+	const char *path; /* for messages */
+	int wanted;	  /* what is_wanted looks for ... */
+	char *found;	  /* ... and its name, malloced */
+};
+
+/*
+ * Calls fn with each name in the directory until it returns non-zero, which is
+ * returned; -1 after a message when it cannot be read.
+ */
 static int
-each_member(int fd, int (*fn)(void *, int, const char *), void *arg)
+each_name(struct visit *v, int (*fn)(struct visit *, const char *name))
 {
 	struct dirent *e;
 	int rc = 0, sub;
 	DIR *d;
 
-	sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sub = openat(v->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sub == -1)
-		return -1;
+		return msg_fail(-1, "%s", v->path);
 	if ((d = fdopendir(sub)) == NULL) {
+		msg_warn("%s", v->path);
 		close(sub);
 		return -1;
 	}
-	while (rc == 0 && (e = readdir(d)) != NULL)
+	while (rc == 0 && (errno = 0, e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			rc = fn(arg, fd, e->d_name);
+			rc = fn(v, e->d_name);
+	/* removed by another process: nothing more is in it */
+	if (rc == 0 && errno != 0 && errno != ENOENT)
+		rc = msg_fail(-1, "%s", v->path);
 	closedir(d);
 	return rc;
 }
 
 static int
-is_foreign(void *arg, int fd, const char *name)
+is_foreign(struct visit *v, const char *name)
 {
-	(void)arg;
-	(void)fd;
+	(void)v;
 	return !is_member(name);
 }
 
-/* Whether the hidden directory is what chr-mkroot or chr-rm left of a root. */
+/* Whether it is named as BASE is while it is made or removed. */
 static int
-is_rest(int fd, const char *name)
+is_hidden(const char *name)
 {
 	const char *suffix = strrchr(name, '.');
-	struct stat st;
 
 	return strncmp(name, HIDDEN, strlen(HIDDEN)) == 0 && suffix > name &&
-	       strlen(suffix) == SUFFIX_LEN && fstat(fd, &st) == 0 &&
-	       st.st_uid == geteuid() && (st.st_mode & 07777) == 0700 &&
-	       each_member(fd, is_foreign, NULL) == 0;
+	       strlen(suffix) == SUFFIX_LEN;
+}
+
+/* Whether the hidden directory is what chr-mkroot or chr-rm left of a root: 1,
+ * 0, -1 after a message. */
+static int
+is_rest(int fd, const char *path)
+{
+	struct visit v = {.fd = fd, .path = path};
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) == -1)
+		return msg_fail(-1, "%s", path);
+	if (st.st_uid != geteuid() || (st.st_mode & 07777) != 0700)
+		return 0;
+	rc = each_name(&v, is_foreign);
+	return rc == -1 ? -1 : rc == 0;
 }
 
 /* All but the lock, which says to the last that this is a root's. */
 static int
-remove_member(void *arg, int fd, const char *name)
+remove_member(struct visit *v, const char *name)
 {
-	const char *path = arg;
 	char *full;
 	int rc;
 
 	if (strcmp(name, "lock") == 0)
 		return 0;
-	if ((full = fdio_fmt("%s/%s", path, name)) == NULL)
-		return -1;
-	rc = rmtree(fd, name, full);
+	if ((full = fdio_fmt("%s/%s", v->path, name)) == NULL)
+		return msg_fail(-1, "%s", v->path);
+	rc = rmtree(v->fd, name, full);
 	free(full);
 	return rc;
 }
 
-struct wanted {
-	int fd;
-	char *name;
-};
-
 static int
-is_wanted(void *arg, int fd, const char *name)
+is_wanted(struct visit *v, const char *name)
 {
-	struct wanted *w = arg;
-
-	return fdio_is_named(fd, name, w->fd) &&
-	       (w->name = strdup(name)) != NULL;
+	return fdio_is_named(v->fd, name, v->wanted) &&
+	       (v->found = strdup(name)) != NULL;
 }
 
 /*
@@ -417,18 +485,18 @@ is_wanted(void *arg, int fd, const char *name)
  * rename here has called it since.  -1 and errno.
  */
 static int
-remove_empty(int parentfd, int fd, const char *name)
+remove_empty(int parentfd, int fd, const char *name, const char *path)
 {
-	struct wanted w = {fd, NULL};
+	struct visit v = {.fd = parentfd, .path = path, .wanted = fd};
 	int rc = 0;
 
 	if (!fdio_is_named(parentfd, name, fd)) {
-		each_member(parentfd, is_wanted, &w);
-		name = w.name;
+		each_name(&v, is_wanted);
+		name = v.found;
 	}
 	if (name != NULL)
 		rc = unlinkat(parentfd, name, AT_REMOVEDIR);
-	free(w.name);
+	free(v.found);
 	return rc == -1 && errno == ENOENT ? 0 : rc;
 }
 
@@ -436,15 +504,12 @@ remove_empty(int parentfd, int fd, const char *name)
 static int
 remove_rest(int parentfd, int fd, const char *name, const char *path)
 {
-	char *copy = strdup(path);
-	int rc;
+	struct visit v = {.fd = fd, .path = path};
 
-	rc = copy == NULL ? -1 : each_member(fd, remove_member, copy);
-	free(copy);
-	if (rc != 0)
+	if (each_name(&v, remove_member) != 0)
 		return -1;
 	if ((unlinkat(fd, "lock", 0) == -1 && errno != ENOENT) ||
-	    remove_empty(parentfd, fd, name) == -1) {
+	    remove_empty(parentfd, fd, name, path) == -1) {
 		msg_warn("%s", path);
 		return -1;
 	}
@@ -455,22 +520,24 @@ remove_rest(int parentfd, int fd, const char *name, const char *path)
 static int
 remove_half(int dirfd, const char *name, int fd, const char *path)
 {
-	int lock, rc = 0;
+	int lock, rc;
 
-	lock = openat(fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (lock == -1)
+	lock = fdio_open_file(fd, "lock", O_RDWR | O_NOFOLLOW);
+	if (lock == -1 && errno == ENOENT)
 		/* its lock is not made yet, or all but it was removed */
-		rc = unlinkat(dirfd, name, AT_REMOVEDIR) == 0;
-	else if (!FAULT("root_half_lock") &&
-		 flock(lock, LOCK_EX | LOCK_NB) == 0 &&
-		 /* it may have got its name just before */
-		 fdio_is_named(dirfd, name, fd))
-		rc = unmount(fd, path) == 0 &&
-			     remove_rest(dirfd, fd, name, path) == 0
-			 ? 1
-			 : -1;
-	if (lock != -1)
-		close(lock);
+		return unlinkat(dirfd, name, AT_REMOVEDIR) == 0;
+	if (lock == -1)
+		return msg_failx(-1, "%s: lock: %s", path, fdio_why());
+	rc = FAULT("root_half_lock") ? -1 : lock_try(lock, LOCK_EX);
+	if (rc == -1)
+		msg_warn("%s: lock", path);
+	else if (rc == 1 && !fdio_is_named(dirfd, name, fd))
+		/* it got its name just before */
+		rc = 0;
+	else if (rc == 1 && (unmount(fd, path) != 0 ||
+				remove_rest(dirfd, fd, name, path) != 0))
+		rc = -1;
+	close(lock);
 	return rc;
 }
 
@@ -478,20 +545,23 @@ int
 root_remove_half(int dirfd, const char *dir, const char *name)
 {
 	char *path;
-	int fd, rc = 0;
+	int fd, rc;
 
+	if (!is_hidden(name))
+		return 0;
+	if ((path = fdio_fmt("%s/%s", dir, name)) == NULL)
+		return msg_fail(-1, "%s", dir);
 	fd = openat(
 	    dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
-		return 0;
-	if (!is_rest(fd, name))
-		path = NULL;
-	else if ((path = fdio_fmt("%s/%s", dir, name)) == NULL)
-		rc = msg_fail(-1, "%s", dir);
-	else
+		rc = errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+			 ? 0
+			 : msg_fail(-1, "%s", path);
+	else if ((rc = is_rest(fd, path)) == 1)
 		rc = remove_half(dirfd, name, fd, path);
+	if (fd != -1)
+		close(fd);
 	free(path);
-	close(fd);
 	return rc;
 }
 
@@ -546,49 +616,54 @@ remove_base(struct root *r)
 	return rc;
 }
 
-/*
- * The exclusive lock: 1.  0 when the root is in use.  -1 when somebody else has
- * removed it.
- */
-static int
-lock_for_removal(const struct root *r, int fd)
+enum claim { FAILED = -1, GONE, HELD, OURS };
+
+/* The exclusive lock; GONE when another process has removed the root. */
+static enum claim
+lock_for_removal(const struct root *r, int fd, const struct timespec *end)
 {
-	int tries = 0;
+	int rc;
 
 	for (;;) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return is_named(r) ? 1 : -1;
-		if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
+		if ((rc = lock_try(fd, LOCK_EX)) == 1)
+			return is_named(r) ? OURS : GONE;
+		if (rc == 0 && (rc = lock_try(fd, LOCK_SH)) == 1) {
 			/* not kept: who asks likewise is not to be refused */
-			flock(fd, LOCK_UN);
-			return 0;
+			lock_drop(fd);
+			return HELD;
 		}
-		if (!wait_named(r, &tries))
-			return tries > TRIES_MAX ? 0 : -1;
+		if (rc == -1)
+			return FAILED;
+		if (!wait_named(r, end))
+			return is_named(r) ? HELD : GONE;
 	}
 }
 
 /*
- * Makes the root this process's to remove: 1.  0 when somebody else has removed
- * it, -1 after a message when it is in use.  A process that ends is not in the
- * root any more a moment before its lock goes: that is waited for.
+ * Makes the root this process's to remove: OURS, GONE, or FAILED after a
+ * message when it is in use.  A process that ends is not in the root any more a
+ * moment before its lock goes: that is waited for.
  */
-static int
+static enum claim
 claim(const struct root *r, int fd)
 {
-	struct timespec ts = {0, 1000000};
+	struct timespec end = deadline(), ts = {0, 1000000};
+	enum claim locked;
 	struct users u;
-	int locked;
 
 	for (;; ts.tv_nsec *= 2) {
-		if ((locked = lock_for_removal(r, fd)) == -1)
-			return 0;
+		if ((locked = lock_for_removal(r, fd, &end)) == GONE)
+			return GONE;
+		if (locked == FAILED)
+			return msg_fail(FAILED, "%s: lock", r->path);
 		if (find_users(r, &u) == -1)
-			return -1;
-		if (u.n == 0 && locked)
-			return 1;
-		if (u.n > 0 || ts.tv_nsec > ENDING_MAX)
-			return say_used(r, &u);
+			return FAILED;
+		if (u.n == 0 && locked == OURS)
+			return OURS;
+		if (u.n > 0 || ts.tv_nsec > ENDING_MAX) {
+			say_used(r, &u, fd);
+			return FAILED;
+		}
 		nanosleep(&ts, NULL);
 	}
 }
@@ -600,7 +675,7 @@ unmount_base(const struct root *r)
 	int rc;
 
 	base = fdio_fmt("%.*s/%s", dir_len(r), r->path, r->name);
-	rc = base == NULL ? -1 : unmount(r->fd, base);
+	rc = base == NULL ? msg_fail(-1, "%s", r->path) : unmount(r->fd, base);
 	free(base);
 	return rc;
 }
@@ -608,15 +683,26 @@ unmount_base(const struct root *r)
 int
 root_remove(struct root *r, int held)
 {
-	int fd, rc;
+	int fd, rc = 0;
 
-	fd = held != -1 ? held : open_lock(r);
-	if (fd == -1)
-		return is_named(r) ? msg_fail(ST_LOCAL, "%s: lock", r->path)
-				   : 0;
-	rc = claim(r, fd);
-	if (rc == 1)
+	fd = held != -1 ? held : root_open_lock(r, O_RDWR);
+	if (fd == -1) {
+		rc = errno;
+		if (!is_named(r))
+			return 0;
+		errno = rc;
+		return msg_fail(ST_LOCAL, "%s: lock", r->path);
+	}
+	switch (claim(r, fd)) {
+	case OURS:
 		rc = unmount_base(r) == -1 ? -1 : remove_base(r);
+		break;
+	case GONE:
+		break;
+	case HELD:
+	case FAILED:
+		rc = -1;
+	}
 	if (held == -1)
 		close(fd);
 	return rc == -1 ? ST_LOCAL : 0;
@@ -625,15 +711,16 @@ root_remove(struct root *r, int held)
 static int
 make_lock(const struct root *r)
 {
-	int fd;
+	int e, fd, rc;
 
 	fd = openat(r->fd, "lock",
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	if (fd == -1 || (rc = lock_try(fd, LOCK_EX)) == 1)
+		return fd;
+	e = rc == 0 ? EWOULDBLOCK : errno;
+	close(fd);
+	errno = e;
+	return -1;
 }
 
 /* Six letters and digits after a point. */
@@ -697,7 +784,7 @@ make_base(struct root *r, int *lock)
 		*lock = -1;
 	}
 	if (r->fd != -1) {
-		remove_empty(r->parentfd, r->fd, hidden);
+		remove_empty(r->parentfd, r->fd, hidden, r->path);
 		close(r->fd);
 		r->fd = -1;
 	}
@@ -771,7 +858,7 @@ root_discard(struct root *r)
 		if (is_named(r))
 			renameat(r->parentfd, r->name, r->parentfd, hidden);
 		/* whatever name it has by now: the list of mounts is by path */
-		if (faccessat(r->fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (fdio_exists(r->fd, "upper"))
 			sys_umount(r->fd, "root");
 		remove_rest(r->parentfd, r->fd, hidden, path);
 	}

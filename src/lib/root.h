@@ -37,11 +37,19 @@ int root_publish(struct root *);
 void root_discard(struct root *);
 
 /*
- * The shared lock that marks the root in use: a descriptor, not close-on-exec
- * and high, to be inherited by the command.  Drops the idle mark.  -1 after a
- * message; -1 and EWOULDBLOCK (silent) when it is being removed.
+ * BASE/lock, opened: flags are open(2)'s.  Who wants it exclusively needs
+ * O_RDWR (lock.h).  -1 and errno.  Silent.
  */
-int root_hold(struct root *);
+int root_open_lock(const struct root *, int flags);
+
+/*
+ * The shared lock that marks the root in use: a descriptor, not close-on-exec
+ * and high, to be inherited by the command.  Drops the idle mark.  flags as of
+ * root_open_lock.  Waits a second for who has the lock.  ROOT_LOCKED after a
+ * message that names who that is, or when locking fails; -1 after another.
+ */
+enum { ROOT_LOCKED = -2 };
+int root_hold(struct root *, int flags);
 
 /* The name of BASE, with its directory, while it is made; malloced. */
 char *root_hidden_path(const struct root *);
@@ -56,9 +64,10 @@ int root_remove_half(int dirfd, const char *dir, const char *name);
 int root_resume(const char *path);
 
 /*
- * Removes it: refuses when in use (unless `held' is the caller's own lock, else
- * -1; it may be given up) and when anything but its own overlay is mounted
- * below it.  Resumable by chr-rm -g.  0, or ST_LOCAL after messages.
+ * Removes it: refuses when in use (unless `held' is the caller's own lock, open
+ * for writing, else -1; it may be given up) and when anything but its own
+ * overlay is mounted below it.  Resumable by chr-rm -g.  0, or ST_LOCAL after
+ * messages.
  */
 int root_remove(struct root *, int held);
 

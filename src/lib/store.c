@@ -1,7 +1,6 @@
 /* See LICENSE. */
 #include "store.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -15,6 +14,7 @@
 
 #include "fault.h"
 #include "fdio.h"
+#include "lock.h"
 #include "msg.h"
 #include "storeimpl.h"
 
@@ -267,17 +267,15 @@ store_fd(const struct store *st)
 int
 store_lock(struct store *st, const char *dir, int how)
 {
-	int fd;
+	int e, fd;
 
 	fd = openat(st->fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	while (flock(fd, how) == -1)
-		if (errno != EINTR) {
-			close(fd);
-			return -1;
-		}
-	return fd;
+	if (fd == -1 || lock_wait(fd, how) == 0)
+		return fd;
+	e = errno;
+	close(fd);
+	errno = e;
+	return -1;
 }
 
 int

@@ -123,6 +123,13 @@ int sys_die_with_parent(void);
 int sys_users_of(const char *path, void (*fn)(void *, pid_t), void *);
 
 /*
+ * Calls fn(arg, pid) for each process but this one that has a lock of flock(2)
+ * on the file fd, by a descriptor of its own or one that it inherited.  0; 1
+ * where the system cannot tell; -1.
+ */
+int sys_lockers_of(int fd, void (*fn)(void *, pid_t), void *);
+
+/*
  * Calls fn(arg, mount point, file system type, options of the super block) for
  * each mount at or below path.  Returns fn's first non-zero value, or 0.
  */
