@@ -13,6 +13,7 @@
 #include "environ.h"
 #include "fault.h"
 #include "launch.h"
+#include "leftovers.h"
 #include "mounts.h"
 #include "msg.h"
 #include "passwd.h"
@@ -302,13 +303,14 @@ give_up(const struct options *o, const char *path)
 static int
 run_and_remove(const struct options *o, struct target *t, char **operands)
 {
-	int held, status;
+	int failed, held, status;
 	pid_t pid;
 
 	if ((held = root_hold(&t->base, O_RDWR)) < 0)
 		return held == ROOT_LOCKED ? FAILED : give_up(o, t->path);
-	if (mark(t) == -1 || (pid = supervise_fork(launch_stop_signal(
-				  t->base.fd, t->path))) == -1) {
+	if (mark(t) == -1 || leftovers_adopt() == -1 ||
+	    (pid = supervise_fork(launch_stop_signal(t->base.fd, t->path))) ==
+		-1) {
 		clean_up(o, t, held, 1);
 		return FAILED;
 	}
@@ -322,8 +324,9 @@ run_and_remove(const struct options *o, struct target *t, char **operands)
 	if (chdir("/") == -1)
 		msg_warn("/");
 	status = supervise_wait();
-	supervise_leftovers(t->base.path);
-	clean_up(o, t, held, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
+	failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	if (leftovers_end(t->base.path) == 0 || (o->keep && failed))
+		clean_up(o, t, held, failed);
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	supervise_die(WTERMSIG(status));

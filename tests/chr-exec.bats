@@ -1166,18 +1166,77 @@ cont" ]
 	[ ! -e "$base" ]
 }
 
+# leaves USER HOW...: the command leaves this behind (fixtures/fugitive.c); a lock
+# that it inherits tells whether all has ended.
+leaves() {
+	local code=0 one=$T/$1.$BASHPID user=$1
+
+	shift
+	cp -a "$base" "$one"
+	cp fugitive "$one/root"
+	(
+		flock -s 9
+		exec chr-exec -r -u "$user" "$one/root" /fugitive "$@" \
+		    3>&- 4>&-
+	) 9>"$one.alive" || code=$?
+	[ "$code" = 6 ] && flock -n -x "$one.alive" true && [ ! -e "$one" ]
+}
+
+@test "no process is left behind, whatever it does" {
+	local i p pids=()
+
+	cc -static -o fugitive "$FIXTURES/fugitive.c" ||
+		cannot "needs a static C library"
+	leaves root tree unlocked stopped pids mounts outside & pids+=($!)
+	leaves web tree unlocked stopped slow & pids+=($!)
+	for ((i = 0; i < $(size 1 100); i++)); do
+		leaves root chain chain slow
+	done
+	for p in "${pids[@]}"; do
+		wait "$p"
+	done
+}
+
+@test "what cannot be ended is named, and the root stays" {
+	local left
+
+	need_faults
+	FAULT=leftovers_end:1:EIO run_like 3 \
+	    "chr-exec: $root: cannot end process [0-9]*: the root stays" \
+	    chr-exec -r "$root" sh -c 'trap "" TERM
+	    sleep 600 >/dev/null 2>&1 3>&- 4>&- & exit 3'
+	left=${stderr#*process }
+	left=${left%%:*}
+	runs "$left" sleep
+	[ -d "$root" ] && [ -e "$base/remove" ]
+	kill -KILL "$left"
+	wait_for has_ended "$left"
+	run_ok chr-rm -g "$root"
+}
+
 @test "what is left behind in a process namespace with its own /proc" {
 	run_err 4 "" unshare --pid --fork --mount-proc chr-exec -rp "$root" \
 	    sh -c 'sleep 600 >/dev/null 2>&1 & exit 4'
 	[ ! -e "$base" ]
 }
 
-@test "a child that is not in the root is left alone" {
-	run_err 0 "" bash -c 'sleep 600 >/dev/null 2>&1 3>&- & echo $!; exec chr-exec -r "$0" \
-	    sh -c "sleep 600 & exit 0"' "$root"
-	kill -0 "$output"
-	kill "$output"
-	[ ! -e "$base" ]
+@test "children from before the command are left alone" {
+	local i
+
+	# one of them in the root, by a chr-exec of its own
+	run_like 0 "chr-exec: $root: in use by process [0-9]*" bash -c '
+	    sleep 600 >/dev/null 2>&1 3>&- 4>&- & echo $!
+	    chr-exec "$0" sleep 600 >/dev/null 2>&1 3>&- 4>&- & echo $!
+	    until grep -q sleep "/proc/$!/comm"; do sleep 0.02; done
+	    exec chr-exec -r "$0" sh -c "sleep 600 & exit 0"' "$root"
+	[ "${#lines[@]}" = 2 ]
+	[ "${stderr##* }" = "${lines[1]}" ]
+	for i in "${lines[@]}"; do
+		runs "$i" sleep
+		kill "$i"
+		wait_for has_ended "$i"
+	done
+	run_ok chr-rm "$root"
 }
 
 @test "a root that somebody else is in is not removed" {

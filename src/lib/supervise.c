@@ -11,16 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fault.h"
+#include "leftovers.h"
 #include "msg.h"
 #include "sys.h"
-
-#define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
-#define GIVE_UP_MS 10000
-#define POLL_MAX_MS 100
 
 static const struct {
 	const char *name;
@@ -242,8 +238,6 @@ supervise_fork(int term)
 	sigset_t none;
 	pid_t pid;
 
-	if (sys_adopt_orphans() == -1)
-		return msg_fail(-1, "subreaper");
 	term_as = term;
 	parent = getpid();
 	catch_signals();
@@ -342,93 +336,11 @@ supervise_wait(void)
 			stop_too();
 		else if (pid == child)
 			child = 0;
+		else if (pid > 0 && !WIFSTOPPED(status))
+			leftovers_reaped(pid);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		if (child == 0)
 			return status;
-	}
-}
-
-/* --- what it left behind --- */
-
-struct hunt {
-	int kill; /* SIGTERM has had its time */
-	size_t found;
-	pid_t told[256]; /* who got SIGTERM */
-	size_t ntold;
-};
-
-static int
-was_told(const struct hunt *h, pid_t pid)
-{
-	size_t i;
-
-	for (i = 0; i < h->ntold; i++)
-		if (h->told[i] == pid)
-			return 1;
-	return 0;
-}
-
-static void
-end_leftover(void *arg, pid_t pid)
-{
-	struct hunt *h = arg;
-	siginfo_t si;
-
-	/* only a child: its number stays its own until it is waited for */
-	memset(&si, 0, sizeof(si));
-	if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == -1 ||
-	    si.si_pid == pid)
-		return;
-	h->found++;
-	if (h->kill)
-		kill(pid, SIGKILL);
-	else if (h->ntold < sizeof(h->told) / sizeof(*h->told) &&
-		 !was_told(h, pid)) {
-		h->told[h->ntold++] = pid;
-		kill(pid, SIGTERM);
-		kill(pid, SIGCONT);
-	}
-}
-
-static void
-sleep_ms(long ms)
-{
-	struct timespec ts = {
-	    .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-	nanosleep(&ts, NULL);
-}
-
-static long
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-void
-supervise_leftovers(const char *path)
-{
-	struct hunt h = {0};
-	long start = now_ms(), ms = 1;
-	pid_t pid;
-
-	for (;; ms = ms * 2 < POLL_MAX_MS ? ms * 2 : POLL_MAX_MS) {
-		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-			continue;
-		if (pid == -1)
-			return;
-		h.kill = now_ms() - start >= GRACE_MS;
-		h.found = 0;
-		if (sys_users_of(path, end_leftover, &h) != 0 || h.found == 0)
-			return;
-		if (now_ms() - start >= GIVE_UP_MS) {
-			msg_warnx("%s: a process cannot be killed", path);
-			return;
-		}
-		sleep_ms(ms);
 	}
 }
 

@@ -26,9 +26,8 @@ void supervise_unblock(void);
  * As fork(2), after supervise_block.  From then on the parent passes on to the
  * child every signal that a process sent it; a terminal's signals reach the
  * child anyway, which stays in the process group.  SIGTERM is passed on as the
- * signal term.  Descendants that lose their parent become children of this
- * process.  The child has the signals as they were before supervise_block.  -1
- * after a message: signals are still held back.
+ * signal term.  The child has the signals as they were before supervise_block.
+ * -1 after a message: signals are still held back.
  */
 pid_t supervise_fork(int term);
 
@@ -40,12 +39,6 @@ int supervise_bind(void);
  * of waitpid(2).
  */
 int supervise_wait(void);
-
-/*
- * Ends those of this process's children that are in the root at path
- * (absolute, canonical): SIGTERM, after two seconds SIGKILL.
- */
-void supervise_leftovers(const char *path);
 
 /* Dies of the signal without a core file; returns when that did not do. */
 void supervise_die(int sig);

@@ -82,23 +82,40 @@ leads_into(
 	return fd != -1 && is_inside(fd, place);
 }
 
-int
-sys_users_of(const char *path, void (*fn)(void *, pid_t), void *arg)
+static int
+is_user(int procfd, const char *pid, const struct place *place)
 {
-	struct place place = {.path = path};
-	struct dirent *e;
-	struct stat st;
+	return leads_into(procfd, pid, "root", place) ||
+	       leads_into(procfd, pid, "cwd", place);
+}
+
+static int
+find_place(const char *path, struct place *place)
+{
 	int fd;
-	DIR *d;
 
 	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return -1;
-	if (fstat(fd, &place.sb) == -1) {
+	if (fstat(fd, &place->sb) == -1) {
 		close(fd);
 		return -1;
 	}
-	place.mounted = sys_is_mount(fd) == 1;
+	place->path = path;
+	place->mounted = sys_is_mount(fd) == 1;
 	close(fd);
+	return 0;
+}
+
+int
+sys_users_of(const char *path, void (*fn)(void *, pid_t), void *arg)
+{
+	struct place place;
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+
+	if (find_place(path, &place) == -1)
+		return -1;
 	if ((d = opendir("/proc")) == NULL)
 		return 1;
 	if (fstatat(dirfd(d), "self/root", &st, AT_SYMLINK_NOFOLLOW) == -1) {
@@ -107,11 +124,26 @@ sys_users_of(const char *path, void (*fn)(void *, pid_t), void *arg)
 	}
 	while ((e = readdir(d)) != NULL)
 		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-		    (leads_into(dirfd(d), e->d_name, "root", &place) ||
-			leads_into(dirfd(d), e->d_name, "cwd", &place)))
+		    is_user(dirfd(d), e->d_name, &place))
 			fn(arg, (pid_t)strtol(e->d_name, NULL, 10));
 	closedir(d);
 	return 0;
+}
+
+int
+sys_is_user(const char *path, pid_t pid)
+{
+	struct place place;
+	char name[24];
+	int fd, rc;
+
+	if (find_place(path, &place) == -1 ||
+	    (fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return 0;
+	snprintf(name, sizeof(name), "%ld", (long)pid);
+	rc = is_user(fd, name, &place);
+	close(fd);
+	return rc;
 }
 
 /* Undoes the \040 of /proc/self/mountinfo in place; proc(5). */

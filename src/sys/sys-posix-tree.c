@@ -152,6 +152,14 @@ sys_users_of(const char *path, void (*fn)(void *, pid_t), void *arg)
 	return 1;
 }
 
+int
+sys_is_user(const char *path, pid_t pid)
+{
+	(void)path;
+	(void)pid;
+	return 0;
+}
+
 /* None is known: sys_open_subdir refuses each when it comes to it. */
 int
 sys_mounts_below(const char *path,

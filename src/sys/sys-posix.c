@@ -47,6 +47,24 @@ sys_adopt_orphans(void)
 }
 
 int
+sys_descendants(int (*fn)(void *, pid_t, pid_t), void *arg)
+{
+	(void)fn;
+	(void)arg;
+	return 1;
+}
+
+int
+sys_signal_descendant(pid_t parent, pid_t pid, int sig)
+{
+	(void)parent;
+	(void)pid;
+	(void)sig;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
 sys_fs_flags(const char *path)
 {
 	(void)path;

@@ -94,6 +94,20 @@ int sys_close_dirs(int lowest);
  * cannot. */
 int sys_adopt_orphans(void);
 
+/*
+ * Calls fn(arg, parent, pid) for each process that descends from this one, and
+ * not for who descends from it where that returns 1.  Who is stopped by fn, or
+ * was before, cannot have a child that is missed.  0; 1 where the system cannot
+ * tell; -1.
+ */
+int sys_descendants(int (*fn)(void *, pid_t parent, pid_t), void *);
+
+/*
+ * Sends the signal to a process of the above, and never to another that has got
+ * its number since.  ESRCH: it has ended, or is not a child of parent any more.
+ */
+int sys_signal_descendant(pid_t parent, pid_t, int sig);
+
 /* How the file system of path is mounted, or -1. */
 #define SYS_FS_NOEXEC 1
 #define SYS_FS_NODEV 2
@@ -121,6 +135,8 @@ int sys_die_with_parent(void);
  * file system mounted there.  0; 1 where the system cannot tell; -1.
  */
 int sys_users_of(const char *path, void (*fn)(void *, pid_t), void *);
+/* Whether the process is one of them, as far as can be told. */
+int sys_is_user(const char *path, pid_t);
 
 /*
  * Calls fn(arg, pid) for each process but this one that has a lock of flock(2)
