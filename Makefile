@@ -17,7 +17,7 @@
 #:   check-asan   the same with address and undefined behaviour sanitizers
 #:   check-long   both at full size, then the fuzzers for longer: for a release
 #:   lint         what compilers and linters say; any word is a failure
-#:   fuzz         each fuzz target for FUZZ_SECONDS (15)
+#:   fuzz         each fuzz target for FUZZ_SECONDS (11)
 #:   bench        what the work costs beside other programs, as ratios; as root
 #:
 #:   make check TESTS=tests/chr-rm.bats          one file of tests
@@ -43,7 +43,7 @@ LDFLAGS =
 # linux or posix: which src/sys/sys-$(SYS)*.c is compiled
 SYS != case `uname -s` in Linux) echo linux ;; *) echo posix ;; esac
 PKG_CONFIG = pkg-config
-FUZZ_SECONDS = 15
+FUZZ_SECONDS = 11
 FUZZ_JOBS = 2
 # what check runs; everything without
 TESTS =
@@ -93,8 +93,8 @@ LIB = ahead.o apply.o auth.o blob.o certs.o challenge.o clone.o command.o \
 UNIT = test_ahead test_auth test_challenge test_config test_explain \
 	test_manifest test_msg test_own test_passwd test_pax test_platform \
 	test_ref test_wire
-FUZZ = fuzz_auth fuzz_challenge fuzz_layer fuzz_manifest fuzz_passwd \
-	fuzz_ref
+FUZZ = fuzz_archive fuzz_auth fuzz_challenge fuzz_layer fuzz_manifest \
+	fuzz_passwd fuzz_pax fuzz_ref fuzz_tar fuzz_wire
 
 PROGRAMS = $(BIN)/chr-pull $(BIN)/chr-mkroot $(BIN)/chr-exec $(BIN)/chr-rm \
 	$(BIN)/chr-ls $(BIN)/chrun
@@ -143,6 +143,7 @@ fuzz:
 	    BIN=bin SYS=$(SYS) CC=clang TEST_LIBS=-fsanitize=fuzzer \
 	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SAN)' \
 	    WANT='$(FUZZ)' inner
+	@tests/fuzz/seeds build/fuzz/seeds
 	@printf '%s\n' $(FUZZ) | xargs -n 1 -P $(FUZZ_JOBS) \
 	    tests/fuzz/run $(FUZZ_SECONDS)
 

@@ -3,34 +3,20 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "apply.h"
+#include "fuzz.h"
 #include "layer.h"
 #include "msg.h"
 #include "rmtree.h"
 
-#define BLOCK 512
-
 static const struct apply_limits limits = {1000000, 10000000};
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static char top[] = "/tmp/fuzz_layer.XXXXXX";
 static int topfd = -1;
 static FILE *quiet;
 static struct stat canary, outside;
-
-static void
-must(int good)
-{
-	if (!good)
-		abort();
-}
 
 static void
 leave(void)
@@ -75,23 +61,6 @@ same(const char *name, const struct stat *old)
 	     st.st_ctim.tv_nsec == old->st_ctim.tv_nsec);
 }
 
-/* Makes the checksum of what looks like a header right. */
-static void
-mend(uint8_t *p, size_t size)
-{
-	unsigned sum;
-	size_t i;
-
-	for (; size >= BLOCK; p += BLOCK, size -= BLOCK) {
-		if (memcmp(p + 257, "ustar", 5) != 0)
-			continue;
-		memset(p + 148, ' ', 8);
-		for (i = sum = 0; i < BLOCK; i++)
-			sum += p[i];
-		snprintf((char *)p + 148, 8, "%06o", sum);
-	}
-}
-
 static int
 put(struct apply *a, struct layer *l)
 {
@@ -126,7 +95,7 @@ put_bytes(struct apply *a, const uint8_t *data, size_t size)
 
 	must((copy = malloc(size + 1)) != NULL);
 	memcpy(copy, data, size);
-	mend(copy, size);
+	mend_tar(copy, size);
 	must((fd = memfd_create("layer", MFD_CLOEXEC)) != -1);
 	must(write(fd, copy, size) == (ssize_t)size && lseek(fd, 0, 0) == 0);
 	free(copy);
