@@ -128,10 +128,11 @@ order(struct member **list, size_t n, int (*by)(const void *, const void *),
 int
 listing_sort(struct listing *l)
 {
-	struct member *v, *end = l->v + l->n;
+	struct member *end, *v;
 
 	if (l->n == 0)
 		return 0;
+	end = l->v + l->n;
 	if ((l->paths = calloc(l->n, sizeof(struct member *))) == NULL ||
 	    (l->digests = calloc(l->n, sizeof(struct member *))) == NULL)
 		return -1;
