@@ -16,12 +16,6 @@ teardown() {
 	[ "$(id -u)" != 0 ] || helper_teardown
 }
 
-# closed: each way to close some of 0, 1 and 2, as redirections.
-closed() {
-	printf '%s\n' '<&-' '2>&-' '<&- 2>&-' '>&-' '<&- >&-' '>&- 2>&-' \
-	    '<&- >&- 2>&-'
-}
-
 @test "closed descriptors: what is printed is lost, and that is a failure" {
 	local how root shells=(dash "bash --posix" "busybox sh") want
 
@@ -45,7 +39,12 @@ closed() {
 		shells=("${shells[@]:1}" "${shells[0]}")
 		run sh -c "${shells[0]} $CHR_BIN/chrun run box true $how"
 		[ "$status" = 0 ] || fail "${shells[0]} chrun $how: $status"
-	done < <(closed)
+	done <<-'EOT'
+		<&- 2>&-
+		>&-
+		2>&-
+		<&- >&- 2>&-
+	EOT
 	run_err 1 "chr-pull: standard output: Bad file descriptor" \
 	    sh -c 'chr-pull ./img.tar >&-'
 	run_err 1 "chr-pull: standard input: Bad file descriptor" sh -c 'chr-pull - <&-'
@@ -202,4 +201,7 @@ XFSZ $((1 << 24))" ]
 		[ "$status $output $stderr" = "$want" ] ||
 			fail "$error: $status $output $stderr, not $want"
 	done
+	# no threads
+	run_ok "$FIXTURES/without" -e EPERM clone3 \
+	    sh -c 'chr-rm "$(chr-mkroot box)"'
 }
