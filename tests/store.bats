@@ -45,6 +45,46 @@ store_is_right() {
 	    chr-pull ./img.tar
 }
 
+@test "nothing is written before the owner is known" {
+	skip_unless_root
+	mkimage -n a/b:1 img.tar "$small"
+	mkdir -m 755 empty srv
+	chown 12 empty
+	CHR_STORE=$T/empty run_err 1 "chr-pull: $T/empty: the store belongs to\
+ user 12, not to 0" chr-pull ./img.tar
+	ln -s "$T/srv" link
+	ln -s link root
+	chown -h 12 link
+	for s in link link/new root root/new; do
+		CHR_STORE=$T/$s run_err 1 "chr-pull: $T/$s: a link of user 12\
+ is on the way: no store is made there" chr-pull ./img.tar
+	done
+	[ "$(stat -c %a empty srv)" = "755
+755" ]
+	[ -z "$(ls -A empty srv | grep -v :)" ]
+	chown -h 0 link
+	CHR_STORE=$T/root run_like 0 "" chr-pull ./img.tar
+	chown -h 12 link
+	CHR_STORE=$T/root run_ok chr-ls
+	[ -n "$output" ]
+}
+
+@test "a store that was begun with another's files is none" {
+	skip_unless_root
+	mkimage -n a/b:1 img.tar "$small"
+	mkdir -m 777 open
+	: >open/oci-layout
+	ln -s /var open/images
+	CHR_STORE=$T/open run_err 1 "chr-pull: $T/open: not a store, and not\
+ empty" chr-pull ./img.tar
+	rm open/images
+	mkdir open/images
+	chown 12 open/images
+	CHR_STORE=$T/open run_err 1 "chr-pull: $T/open: not a store, and not\
+ empty" chr-pull ./img.tar
+	[ "$(stat -c %a open)" = 777 ]
+}
+
 @test "a directory with other things in it does not become a store" {
 	mkimage -n a/b:1 img.tar "$small"
 	mkdir -m 755 full

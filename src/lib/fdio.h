@@ -49,9 +49,9 @@ int fdio_load_link(int dirfd, const char *name, size_t max, struct buf *b);
 int fdio_save(int dirfd, const char *name, const void *, size_t, int sync);
 
 /*
- * Whether there is such a name below dirfd, a link to nowhere included.  Not by
- * faccessat(2) with flags: in glibc that fails where faccessat2(2) is filtered.
- * Silent.
+ * Whether there is such a name below dirfd, a link to nowhere included: 1, 0,
+ * or -1 and errno when that cannot be told.  Not by faccessat(2) with flags: in
+ * glibc that fails where faccessat2(2) is filtered.  Silent.
  */
 int fdio_exists(int dirfd, const char *name);
 

@@ -83,7 +83,7 @@ static int
 claim(struct store *st, const char *digest, char *const *blobs, int *dirfd)
 {
 	char half[STORE_PATH_MAX], whole[STORE_PATH_MAX];
-	int collector, e, rc = -1;
+	int collector, e, made, rc = -1;
 
 	image_path(digest, "", whole);
 	image_path(digest, ".", half);
@@ -99,9 +99,9 @@ claim(struct store *st, const char *digest, char *const *blobs, int *dirfd)
 	collector = store_lock(st, "blobs", LOCK_SH);
 	if (collector == -1)
 		goto out;
-	if (fdio_exists(st->fd, whole))
+	if ((made = fdio_exists(st->fd, whole)) == 1)
 		rc = BLOB_AGAIN;
-	else if (empty_directory(*dirfd, half) == 0 &&
+	else if (made == 0 && empty_directory(*dirfd, half) == 0 &&
 		 config_write(*dirfd, "blobs", blobs) == 0)
 		rc = BLOB_OURS;
 	if (rc == -1) {

@@ -779,7 +779,7 @@ members_has(struct members *m, const char *digest)
 
 	if (m->is_dir)
 		return blob_path(digest, path, sizeof(path)) == 0 &&
-		       fdio_exists(m->fd, path);
+		       fdio_exists(m->fd, path) == 1;
 	return find_digest(m, digest) != NULL;
 }
 

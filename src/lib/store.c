@@ -17,6 +17,7 @@
 #include "lock.h"
 #include "msg.h"
 #include "storeimpl.h"
+#include "trust.h"
 
 static const char layout[] = "{\"imageLayoutVersion\": \"1.0.0\"}\n";
 
@@ -78,38 +79,64 @@ is_member(const char *name)
 	       strcmp(name, "lost+found") == 0;
 }
 
+/* 1, 0, or -1 after a message. */
 static int
 is_store(const struct store *st)
 {
 	size_t i;
+	int rc;
 
 	for (i = 0; i < NMEMBERS; i++)
-		if (!fdio_exists(st->fd, members[i]))
-			return 0;
+		if ((rc = fdio_exists(st->fd, members[i])) != 1)
+			return rc == 0 ? 0
+				       : msg_fail(
+					     -1, "%s/%s", st->path, members[i]);
 	return 1;
 }
 
-/* Whether nothing is there that somebody could miss: a store at most begun. */
+/* Whether a member of a store that is begun is no link, and this user's. */
+static int
+is_own(const struct store *st, const char *name)
+{
+	struct stat sb;
+
+	return fstatat(st->fd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       sb.st_uid == geteuid() &&
+	       (S_ISDIR(sb.st_mode) || S_ISREG(sb.st_mode));
+}
+
+/*
+ * Whether nothing is there that somebody could miss, a store at most begun: 1,
+ * 0, or -1 after a message.
+ */
 static int
 is_free(const struct store *st)
 {
 	struct dirent *e;
 	DIR *d;
-	int free = 1, fd, other = 0;
+	int fd, other = 0, rc = 1;
 
 	fd = openat(st->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
+		msg_warn("%s", st->path);
 		if (fd != -1)
 			close(fd);
-		return 0;
+		return -1;
 	}
-	while (free && (e = readdir(d)) != NULL) {
-		free = is_member(e->d_name);
-		other |= e->d_name[0] != '.' &&
-			 strcmp(e->d_name, "lost+found") != 0;
-	}
+	while (rc == 1 && (errno = 0, e = readdir(d)) != NULL)
+		if (!is_member(e->d_name))
+			rc = 0;
+		else if (e->d_name[0] != '.' &&
+			 strcmp(e->d_name, "lost+found") != 0) {
+			other = 1;
+			rc = is_own(st, e->d_name);
+		}
+	if (rc == 1 && errno != 0)
+		rc = msg_fail(-1, "%s", st->path);
 	closedir(d);
-	return free && (!other || fdio_exists(st->fd, members[0]));
+	if (rc == 1 && other && (rc = fdio_exists(st->fd, members[0])) == -1)
+		msg_warn("%s/%s", st->path, members[0]);
+	return rc;
 }
 
 static int
@@ -142,102 +169,144 @@ not_a_store(const struct store *st)
 	return msg_failx(-1, "%s: not a store, and not empty", st->path);
 }
 
-/* Makes what a store has.  What an earlier run began is gone on with. */
+/*
+ * Nothing is made where another user's link leads: not in a directory that is
+ * this user's, but was not meant.
+ */
 static int
-make_layout(struct store *st)
+check_links(const struct store *st, const char *given)
 {
-	int lock, rc;
+	struct stat sb, ours;
+	uid_t owner;
+	int fd, rc = 0;
 
-	if (is_store(st))
-		return 0;
-	if ((lock = store_lock(st, ".", LOCK_EX)) == -1) {
-		msg_warn("%s", st->path);
-		return -1;
+	if ((fd = trust_open(given, &owner)) == -1) {
+		if (errno == ENOENT && st->fd == -1)
+			return 0;
+		if (errno == EPERM)
+			return msg_failx(-1,
+			    "%s: a link of user %lu is on the way: no store is "
+			    "made there",
+			    given, (unsigned long)owner);
+		return msg_fail(-1, "%s", given);
 	}
-	rc = is_store(st)  ? 0
-	     : is_free(st) ? write_layout(st)
-			   : not_a_store(st);
-	close(lock);
+	if (st->fd != -1 &&
+	    (fstat(fd, &sb) == -1 || fstat(st->fd, &ours) == -1 ||
+		sb.st_dev != ours.st_dev || sb.st_ino != ours.st_ino))
+		rc = msg_failx(-1, "%s: was renamed meanwhile", given);
+	close(fd);
 	return rc;
 }
 
-/* Files of images are reachable by nobody else, and planted by nobody else. */
+/* Makes what a store has.  What an earlier run began is gone on with. */
+static int
+make_layout(struct store *st, const char *given)
+{
+	int lock, rc;
+
+	if ((rc = is_store(st)) != 0)
+		return rc == 1 ? 0 : -1;
+	if (check_links(st, given) == -1)
+		return -1;
+	if ((lock = store_lock(st, ".", LOCK_EX)) == -1)
+		return msg_fail(-1, "%s", st->path);
+	if ((rc = is_store(st)) == 0 && (rc = is_free(st)) != -1)
+		rc = rc == 1 ? write_layout(st) : not_a_store(st);
+	close(lock);
+	return rc == -1 ? -1 : 0;
+}
+
 static int
 check_owner(const struct store *st)
 {
 	struct stat sb;
 
-	if (fstat(st->fd, &sb) == -1) {
-		msg_warn("%s", st->path);
-		return -1;
+	if (fstat(st->fd, &sb) == -1)
+		return msg_fail(-1, "%s", st->path);
+	if (sb.st_uid == geteuid())
+		return 0;
+	return msg_failx(-1, "%s: the store belongs to user %lu, not to %lu",
+	    st->path, (unsigned long)sb.st_uid, (unsigned long)geteuid());
+}
+
+/* Files of images are reachable by nobody else, and planted by nobody else. */
+static int
+check_mode(const struct store *st)
+{
+	struct stat sb;
+
+	if (fstat(st->fd, &sb) == -1)
+		return msg_fail(-1, "%s", st->path);
+	if ((sb.st_mode & 077) == 0)
+		return 0;
+	return msg_failx(-1,
+	    "%s: the store is open to others: mode %03o, not 700", st->path,
+	    (unsigned)(sb.st_mode & 0777));
+}
+
+/* 0; 1 when nothing is there; -1 after a message. */
+static int
+open_directory(struct store *st, const char *given, int create)
+{
+	st->fd = open(given, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (st->fd == -1 && errno == ENOENT && create) {
+		if (check_links(st, given) == -1 || make_path(st->path) == -1)
+			return -1;
+		st->fd = open(given, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	if (sb.st_uid != geteuid()) {
-		msg_warnx("%s: the store belongs to user %lu, not to %lu",
-		    st->path, (unsigned long)sb.st_uid,
-		    (unsigned long)geteuid());
-		return -1;
+	if (st->fd != -1)
+		return 0;
+	return errno == ENOENT && !create ? 1 : msg_fail(-1, "%s", given);
+}
+
+/* The same. */
+static int
+open_store(struct store *st, const char *given, int create)
+{
+	char *path;
+	int rc;
+
+	if ((rc = open_directory(st, given, create)) != 0)
+		return rc;
+	/* as the list of mounts has it */
+	if ((path = realpath(given, NULL)) != NULL) {
+		free(st->path);
+		st->path = path;
 	}
-	if ((sb.st_mode & 077) != 0) {
-		msg_warnx("%s: the store is open to others: mode %03o, not 700",
-		    st->path, (unsigned)(sb.st_mode & 0777));
+	if (create && (check_owner(st) == -1 || make_layout(st, given) == -1))
 		return -1;
-	}
-	return 0;
+	if ((rc = is_store(st)) == 1)
+		return check_owner(st) == -1 || check_mode(st) == -1 ? -1 : 0;
+	if (rc == 0 && (rc = is_free(st)) == 0)
+		rc = not_a_store(st);
+	return rc;
 }
 
 struct store *
 store_open(int flags)
 {
+	char cwd[PATH_MAX], *given = NULL, *path = default_path();
 	struct store *st;
-	char cwd[PATH_MAX], *path;
-	int e;
+	int rc = -1;
 
-	if ((st = calloc(1, sizeof(*st))) == NULL ||
-	    (st->path = default_path()) == NULL) {
+	st = calloc(1, sizeof(*st));
+	if (path != NULL && path[0] != '/' && getcwd(cwd, sizeof(cwd)) != NULL)
+		given = fdio_fmt("%s/%s", cwd, path);
+	else if (path != NULL)
+		given = strdup(path);
+	free(path);
+	if (st != NULL && given != NULL && (st->path = strdup(given)) != NULL) {
+		st->verify = (flags & STORE_VERIFY) != 0;
+		st->fd = -1;
+		rc = open_store(st, given, (flags & STORE_CREATE) != 0);
+	} else
 		msg_warn("store");
-		free(st);
-		return NULL;
-	}
-	st->verify = (flags & STORE_VERIFY) != 0;
-	st->fd = -1;
-	if (st->path[0] != '/' && getcwd(cwd, sizeof(cwd)) != NULL) {
-		path = fdio_fmt("%s/%s", cwd, st->path);
-		free(st->path);
-		if ((st->path = path) == NULL)
-			goto fail;
-	}
-	if ((flags & STORE_CREATE) != 0 && make_path(st->path) == -1)
-		goto fail;
-	/* as the list of mounts has it */
-	if ((path = realpath(st->path, NULL)) != NULL) {
-		free(st->path);
-		st->path = path;
-	}
-	st->fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (st->fd == -1) {
-		e = errno;
-		if (e != ENOENT || (flags & STORE_CREATE) != 0)
-			msg_warn("%s", st->path);
-		store_close(st);
-		errno = e;
-		return NULL;
-	}
-	if ((flags & STORE_CREATE) != 0 && make_layout(st) == -1)
-		goto fail;
-	if (!is_store(st)) {
-		if (!is_free(st)) {
-			not_a_store(st);
-			goto fail;
-		}
-		store_close(st);
-		errno = ENOENT;
-		return NULL;
-	}
-	if (check_owner(st) == 0)
+	free(given);
+	if (rc == 0)
 		return st;
-fail:
-	store_close(st);
-	errno = EINVAL;
+	if (st != NULL)
+		store_close(st);
+	errno = rc == 1 ? ENOENT : EINVAL;
 	return NULL;
 }
 
