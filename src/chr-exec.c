@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "command.h"
 #include "enter.h"
 #include "environ.h"
@@ -203,6 +204,15 @@ warn_nodev(const struct options *o, const struct target *t)
 		    t->path);
 }
 
+static void
+warn_boot(const struct target *t)
+{
+	if (t->made && boot_of(t->base.fd) == BOOT_EARLIER)
+		msg_warnx("%s: warning: made before the machine restarted: "
+			  "what was not on disk yet is missing",
+		    t->path);
+}
+
 /* t->fd becomes the root with all that is mounted in it. */
 static int
 mount_all(const struct options *o, struct target *t)
@@ -226,6 +236,7 @@ run(const struct options *o, struct target *t, char **operands)
 	extern char **environ;
 	int later;
 
+	warn_boot(t);
 	if (launch_read(t->made ? t->base.fd : -1, t->path, o->append, operands,
 		o->user, o->dir, &l) == -1)
 		return FAILED;

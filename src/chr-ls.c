@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "config.h"
 #include "du.h"
 #include "fdio.h"
@@ -20,7 +21,7 @@
 #include "store.h"
 #include "sys.h"
 
-#define COLUMNS 6
+#define COLUMNS 7
 
 struct listing {
 	struct store *store;
@@ -269,6 +270,17 @@ measure(const struct root *r, unsigned long long *size)
 	return rc == 0 ? 0 : msg_fail(-1, "%s: size", r->path);
 }
 
+/* Whether all of it is on disk; chr-ls(1), -v. */
+static const char *
+boot_text(const struct listing *l, const struct root *r)
+{
+	static const char *const texts[] = {[BOOT_NONE] = "-",
+	    [BOOT_THIS] = "this",
+	    [BOOT_EARLIER] = "earlier"};
+
+	return l->verbose ? texts[boot_of(r->fd)] : NULL;
+}
+
 static int
 add_root(struct listing *l, const struct root *r)
 {
@@ -290,7 +302,7 @@ add_root(struct listing *l, const struct root *r)
 	row = add_row(
 	    l, (const char *[COLUMNS]){r->path, image != NULL ? image : "",
 		   held != 0 ? "used" : "idle", p.n > 0 ? p.text.data : "-",
-		   size, age});
+		   size, age, boot_text(l, r)});
 	cut_digest(l, row[1]);
 	buf_free(&p.text);
 	free(image);
@@ -331,8 +343,9 @@ list_roots(struct listing *l)
 	int rc = 0, rc1;
 
 	if (l->people)
-		add_row(l, (const char *[COLUMNS]){"ROOT", "IMAGE", "STATE",
-			       "PIDS", "SIZE", "AGE"});
+		add_row(
+		    l, (const char *[COLUMNS]){"ROOT", "IMAGE", "STATE", "PIDS",
+			   "SIZE", "AGE", l->verbose ? "BOOT" : NULL});
 	if (dir != NULL && *dir != '\0')
 		rc = list_directory(l, dir);
 	if (l->store == NULL)

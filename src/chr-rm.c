@@ -141,19 +141,23 @@ remove_operand(const struct options *o, const char *operand)
 static int
 collect(const struct options *o)
 {
-	const char *dir = getenv("CHR_ROOTS");
-	char *roots;
-	int rc = 0, rc1;
+	const char *dirs[2] = {getenv("CHR_ROOTS"), NULL};
+	char *roots = NULL;
+	size_t n = 0;
+	int rc, rc1;
 
-	if (dir != NULL && *dir != '\0')
-		rc = gc_roots(&o->gc, dir);
+	if (dirs[0] != NULL && *dirs[0] != '\0')
+		n++;
+	if (o->gc.store != NULL) {
+		roots = fdio_fmt("%s/roots", store_path(o->gc.store));
+		if (roots == NULL)
+			return msg_fail(ST_LOCAL, "roots");
+		dirs[n++] = roots;
+	}
+	rc = gc_roots(&o->gc, dirs, n);
+	free(roots);
 	if (o->gc.store == NULL)
 		return rc;
-	if ((roots = fdio_fmt("%s/roots", store_path(o->gc.store))) == NULL)
-		return msg_fail(ST_LOCAL, "roots");
-	if ((rc1 = gc_roots(&o->gc, roots)) != 0)
-		rc = rc1;
-	free(roots);
 	if ((rc1 = gc_images(&o->gc)) != 0 || (rc1 = gc_blobs(&o->gc)) != 0)
 		rc = rc1;
 	return rc;

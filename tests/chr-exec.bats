@@ -1317,3 +1317,21 @@ leaves() {
 	run_err 0 "$root: uid 1000, gid 1001, directory /, command true" \
 	    chr-exec -v -u web "$root" true
 }
+
+@test "a root that was made before the machine restarted" {
+	local boot warning
+
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	warning="chr-exec: $root: warning: made before the machine restarted:"
+	warning+=" what was not on disk yet is missing"
+	for boot in "${boot%?}x" ''; do
+		printf '%s' "$boot" >"$base/boot"
+		run_err 0 "$warning" chr-exec "$root" true
+		run_err 0 "$warning" chr-exec "$root" true
+	done
+	printf '%s\0' "$(cat /proc/sys/kernel/random/boot_id)" >"$base/boot"
+	run_ok chr-exec "$root" true
+	echo x >"$base/boot"
+	run_err 0 "$warning" chr-exec -r "$root" true
+	[ ! -e "$base" ]
+}

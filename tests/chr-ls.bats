@@ -127,6 +127,24 @@ straight() {
 	EOT
 }
 
+@test "roots: -v shows what may not be on disk" {
+	mkimage i.tar 'file a' >/dev/null
+	chr-pull -q -t i ./i.tar && rm i.tar
+	root=$(chr-mkroot i)
+	chr-ls -r >plain
+	boot=${root%/root}/boot
+	for want in "this $(cat /proc/sys/kernel/random/boot_id)" 'earlier x' earlier -; do
+		[ "$want" = - ] && rm "$boot" ||
+			printf '%s' "${want#* }" >"$boot"
+		run_ok chr-ls -rv
+		[ "$(cut -f 7 <<<"$output")" = "${want% *}" ]
+		cut -f 1-4 <<<"$output" | cmp - <(cut -f 1-4 plain)
+	done
+	run_ok on_tty -- chr-ls -rv
+	[[ ${lines[0]} =~ \ AGE\ +BOOT$'\r'?$ ]]
+	chr-rm "$root"
+}
+
 @test "on a terminal: a header, columns below it, digests cut" {
 	mkimage -n registry.example/a/rather/long-name:1 long.tar 'file f'
 	mkimage -n b/c:1 short.tar 'file g'

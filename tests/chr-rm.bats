@@ -226,11 +226,22 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	run_ok chr-rm "$root"
 }
 
+# aged HOURS ROOT MARK...: marks of an earlier run of the machine.
+aged() {
+	local ago="$1 hours ago" base=${2%/root} m
+
+	shift 2
+	for m; do
+		printf 'another\0001\0' >"$base/$m"
+		touch -d "$ago" "$base/$m"
+	done
+}
+
 @test "-g: what is stale at once, and what only with age" {
 	pulled
 	fresh=$(chr-mkroot box)
 	old=$(chr-mkroot box)
-	touch -d '25 hours ago' "${old%/root}/idle"
+	aged 25 "$old" idle
 	used=$(chr-mkroot box)
 	rm "${used%/root}/idle"
 	abandoned=$(chr-mkroot box)
@@ -240,7 +251,7 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	: >"${starting%/root}/remove"
 	failed=$(chr-mkroot box)
 	: >"${failed%/root}/remove"
-	touch -d '2 minutes ago' "${failed%/root}/remove"
+	aged 1 "$failed" remove idle
 	half=$(chr-mkroot box)
 	mv "${half%/root}" "$CHR_STORE/roots/.chr-$(basename "${half%/root}")"
 	mkdir "$CHR_STORE/images/.$(printf 0%.0s {1..64})"
@@ -256,6 +267,54 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	run_ok chr-rm -g -a 0
 	no_roots
 	run_ok chr-mkroot box
+}
+
+@test "-g: the clock was set" {
+	pulled
+	for ago in '25 hours ago' '25 hours'; do
+		root=$(chr-mkroot box)
+		touch -d "$ago" "${root%/root}/idle"
+		run_ok chr-rm -g
+		: >"${root%/root}/remove"
+		touch -d "$ago" "${root%/root}/remove"
+		run_ok chr-rm -g
+		rm "${root%/root}"/{remove,idle}
+		run_ok chr-rm -g
+		touch -d "$ago" "${root%/root}/idle"
+		run_ok chr-rm -g
+		[ -d "$root" ]
+		run_ok chr-rm -g -a 0
+		no_roots
+	done
+}
+
+@test "-g: roots of this run of the machine are on disk then" {
+	need_faults
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	mkimage i.tar 'file a' >/dev/null
+	chr-pull -q -t i ./i.tar && rm i.tar
+	mkdir more
+	export CHR_ROOTS=$T/more
+	root=$(chr-mkroot i)
+	mkroots=("$root" "$(chr-mkroot -d "$CHR_STORE/roots" i)" "$(chr-mkroot i)")
+	earlier=${mkroots[2]%/root}/boot
+	cd "${root%/root}"
+	[ "$(stat -c %a boot)" = 644 ]
+	printf '%s\0' "$boot" | cmp - boot
+	: >"$earlier" # as a power cut leaves it
+	run_like 1 "chr-rm: */root: sync: Input/output error" \
+	    env FAULT=gc_sync:1:EIO chr-rm -g
+	[ -e boot ]
+	FAULT_LOG=$T/log run_ok chr-rm -g
+	[ "$(grep -c gc_sync "$T/log")" = 1 ]
+	[ ! -e boot ] && [ ! -e "${mkroots[1]%/root}/boot" ] && [ -e "$earlier" ]
+	run_ok chr-rm -g
+	chr-rm "${mkroots[@]}"
+	cd /
+	# where nothing is known of other hosts
+	root=$(FAULT=boot_shared:1:EIO chr-mkroot i)
+	[ ! -e "${root%/root}/boot" ]
+	chr-rm "$root"
 }
 
 @test "-g after a chr-exec -r that was killed" {

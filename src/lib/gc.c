@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "config.h"
 #include "fault.h"
 #include "fdio.h"
@@ -107,20 +107,11 @@ count_user(void *arg, pid_t pid)
 	++*(size_t *)arg;
 }
 
-static int
-is_old(const struct stat *st, double seconds)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return difftime(now.tv_sec, st->st_mtim.tv_sec) >= seconds;
-}
-
 /* Whether the root, whose lock is ours, has outlived its use. */
 static int
 is_stale(const struct gc *gc, const struct root *r)
 {
-	struct stat idle, mark;
+	struct stat st;
 	size_t users = 0;
 	int used;
 
@@ -128,16 +119,17 @@ is_stale(const struct gc *gc, const struct root *r)
 		unlinkat(r->fd, "idle", 0);
 		return 0;
 	}
-	used = fstatat(r->fd, "idle", &idle, AT_SYMLINK_NOFOLLOW) == -1;
-	if (fstatat(r->fd, "remove", &mark, AT_SYMLINK_NOFOLLOW) == 0)
+	used = fstatat(r->fd, "idle", &st, AT_SYMLINK_NOFOLLOW) == -1;
+	if (fstatat(r->fd, "remove", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		/* chrun marks it a moment before anybody is in it */
-		return used || gc->hours == 0 || is_old(&mark, START_SECONDS);
+		return used || gc->hours == 0 ||
+		       boot_age(r->fd, "remove") >= START_SECONDS;
 	if (used) {
-		if (config_write(r->fd, "idle", NULL) == -1)
+		if (boot_note_idle(r->fd) == -1)
 			msg_warn("%s: idle", r->path);
 		return gc->hours == 0;
 	}
-	return is_old(&idle, gc->hours * 3600);
+	return boot_age(r->fd, "idle") >= gc->hours * 3600;
 }
 
 /* Removes the open root, if it is stale. */
@@ -161,8 +153,10 @@ collect_open(const struct gc *gc, struct root *r)
 	return rc;
 }
 
+/* Adds the path of one that stays and is not known to be on disk. */
 static int
-collect_root(const struct gc *gc, const char *dir, const char *name)
+collect_root(const struct gc *gc, const char *dir, const char *name,
+    struct list *unsynced)
 {
 	const char *why;
 	struct root r;
@@ -173,6 +167,9 @@ collect_root(const struct gc *gc, const char *dir, const char *name)
 		return msg_fail(ST_LOCAL, "%s", dir);
 	if (root_open(path, &r, &why) == 0) {
 		rc = collect_open(gc, &r);
+		if (boot_of(r.fd) == BOOT_THIS &&
+		    list_add(unsynced, r.path) == -1)
+			rc = msg_fail(ST_LOCAL, "%s", r.path);
 		root_close(&r);
 	}
 	free(path);
@@ -191,8 +188,9 @@ collect_half_root(
 	return rc == -1 ? ST_LOCAL : 0;
 }
 
-int
-gc_roots(const struct gc *gc, const char *dir)
+/* A directory that is not there has none. */
+static int
+collect_roots(const struct gc *gc, const char *dir, struct list *unsynced)
 {
 	struct list l = {NULL, 0};
 	int dirfd, rc = 0, rc1;
@@ -210,7 +208,7 @@ gc_roots(const struct gc *gc, const char *dir)
 	for (i = 0; i < l.n; i++) {
 		rc1 = l.v[i][0] == '.'
 			  ? collect_half_root(gc, dirfd, real, l.v[i])
-			  : collect_root(gc, real, l.v[i]);
+			  : collect_root(gc, real, l.v[i], unsynced);
 		if (rc1 != 0)
 			rc = rc1;
 	}
@@ -218,6 +216,50 @@ gc_roots(const struct gc *gc, const char *dir)
 	if (dirfd != -1)
 		close(dirfd);
 	free(real);
+	return rc;
+}
+
+/* Each file system once: an error is not told a second time. */
+static int
+sync_roots(const struct list *paths)
+{
+	const char *why;
+	struct root r;
+	struct stat st;
+	dev_t dev = 0;
+	int rc = 0, synced = 0;
+	size_t i;
+
+	for (i = 0; i < paths->n; i++) {
+		/* perhaps somebody else has removed it */
+		if (root_open(paths->v[i], &r, &why) != 0)
+			continue;
+		if (fstat(r.fd, &st) == 0 && st.st_dev != dev) {
+			dev = st.st_dev;
+			synced = !FAULT("gc_sync") && sys_sync_fs(r.fd) == 0;
+			if (!synced)
+				rc = msg_fail(ST_LOCAL, "%s: sync", r.path);
+		}
+		if (synced && boot_unmark(r.fd) == -1)
+			rc = msg_fail(ST_LOCAL, "%s: boot", r.path);
+		root_close(&r);
+	}
+	return rc;
+}
+
+int
+gc_roots(const struct gc *gc, const char *const *dirs, size_t n)
+{
+	struct list unsynced = {NULL, 0};
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (collect_roots(gc, dirs[i], &unsynced) != 0)
+			rc = ST_LOCAL;
+	if (sync_roots(&unsynced) != 0)
+		rc = ST_LOCAL;
+	list_free(&unsynced);
 	return rc;
 }
 

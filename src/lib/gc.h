@@ -2,6 +2,8 @@
 #ifndef GC_H
 #define GC_H
 
+#include <stddef.h>
+
 #include "store.h"
 
 struct gc {
@@ -11,10 +13,11 @@ struct gc {
 };
 
 /*
- * Removes the roots of a directory that nobody wants any more: chr-rm(1), -g.
- * A directory that is not there has none.  0, or ST_LOCAL after messages.
+ * Removes the roots of n directories that nobody wants any more: chr-rm(1), -g;
+ * syncs those that stay.  A directory that is not there has none.  0, or
+ * ST_LOCAL after messages.
  */
-int gc_roots(const struct gc *, const char *dir);
+int gc_roots(const struct gc *, const char *const *dirs, size_t n);
 
 /* Removes images without names and half-made ones that nobody works on. */
 int gc_images(const struct gc *);

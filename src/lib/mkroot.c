@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "clone.h"
 #include "config.h"
 #include "fault.h"
@@ -330,7 +331,7 @@ write_files(struct making *mk)
 	if (image[0] != NULL && image[1] != NULL &&
 	    config_copy(mk->imagefd, mk->root->fd) == 0 &&
 	    config_write(mk->root->fd, "image", image) == 0 &&
-	    config_write(mk->root->fd, "idle", NULL) == 0)
+	    boot_note_idle(mk->root->fd) == 0 && boot_mark(mk->root->fd) == 0)
 		rc = 0;
 	free(image[0]);
 	free(image[1]);

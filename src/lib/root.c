@@ -370,9 +370,10 @@ unmount(int fd, const char *path)
 static int
 is_member(const char *name)
 {
-	static const char *const names[] = {"cmd", "entrypoint", "env", "idle",
-	    "image", "labels", "lock", "platform", "probe", "remove", "root",
-	    "stopsignal", "upper", "user", "volumes", "work", "workdir"};
+	static const char *const names[] = {"boot", "cmd", "entrypoint", "env",
+	    "idle", "image", "labels", "lock", "platform", "probe", "remove",
+	    "root", "stopsignal", "upper", "user", "volumes", "work",
+	    "workdir"};
 	size_t i, len, n = strlen(name);
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

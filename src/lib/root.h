@@ -6,7 +6,7 @@
 
 /*
  * Roots that chr-mkroot made (chr-store(5), ROOTS): BASE is mode 0700 and
- * holds root/, lock, image, idle, remove and the image's configuration files.
+ * holds root/, lock, image, idle, boot, remove and the image's configuration.
  * The user sees BASE/root.
  */
 struct root {

@@ -72,6 +72,30 @@ sys_fs_flags(const char *path)
 }
 
 int
+sys_boot_id(char id[SYS_BOOT_ID_MAX])
+{
+	(void)id;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+sys_boot_time(time_t *seconds)
+{
+	(void)seconds;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+sys_fs_is_shared(int fd)
+{
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
 sys_mount_private(void)
 {
 	errno = ENOSYS;

@@ -78,6 +78,14 @@ int sys_device(const char *name, dev_t *);
 /* Writes the file system of fd to its disk. */
 int sys_sync_fs(int fd);
 
+/* The kernel's name for the time since the machine was started. */
+#define SYS_BOOT_ID_MAX 37
+int sys_boot_id(char id[SYS_BOOT_ID_MAX]);
+/* Seconds since then, asleep or not, by a clock that nobody sets. */
+int sys_boot_time(time_t *seconds);
+/* Whether other hosts may have the file system of fd, too: 1, 0, -1. */
+int sys_fs_is_shared(int fd);
+
 /* Processors that this process may use, at least 1. */
 unsigned sys_ncpu(void);
 
