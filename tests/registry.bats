@@ -574,29 +574,131 @@ $host: HTTP 503; trying again in 0.0 s*" \
 	    chr-pull -j 1 "$host/a/b"
 }
 
-@test "a full disk is not the network's fault" {
-	skip_unless_root
-	fake
-	mkdir store
-	mount -t tmpfs -o size=128k,mode=700 chr-test store
-	CHR_STORE=$T/store/s
-	# who fetches and who unpacks meet the end; one says so
-	run_like 1 "chr-pull: *: No space left on device" chr-pull -j 1 "$host/a/b"
-	[ "$(grep -c '' <<<"$stderr")" = 1 ]
-	umount store
+# small_disk SIZE: $CHR_STORE is on a disk of this size.
+small_disk() {
+	mkdir -p disk
+	mount -t tmpfs -o "size=$1,mode=700" chr-test disk
+	CHR_STORE=$T/disk/s
 }
 
-@test "a full disk under four transfers is said once" {
+# parts: how many blobs are half there.
+parts() {
+	find "$CHR_STORE/blobs" -name '*.part' | wc -l
+}
+
+@test "blobs that cannot fit are not begun" {
+	skip_unless_root
+	fake
+	small_disk 128k
+	run_like 1 "chr-pull: $CHR_STORE: no space: the image needs [0-9]* bytes, [0-9]* are free" \
+	    chr-pull -j 1 "$host/a/b"
+	[ "$(grep -c /blobs/ requests)" = 0 ]
+	[ "$(parts)" = 0 ]
+	umount disk
+	# this one says nothing of its size
+	mount -t ramfs -o mode=700 chr-test disk
+	run_ok chr-pull -q "$host/a/b"
+	umount disk
+}
+
+@test "a thousand blobs of a PiB" {
+	mkimage -f oci -n 1 img 'file a' >digest
+	python3 - <<-'EOT'
+		import hashlib, json
+		top = json.load(open("img/index.json"))
+		d = top["manifests"][0]
+		m = json.load(open("img/blobs/sha256/" + d["digest"][7:]))
+		m["config"]["size"] = 7
+		m["layers"] = [dict(m["layers"][0], size=1 << 50,
+		    digest="sha256:%064x" % i) for i in range(1024)]
+		body = json.dumps(m).encode()
+		d["digest"] = "sha256:" + hashlib.sha256(body).hexdigest()
+		d["size"] = len(body)
+		open("img/blobs/sha256/" + d["digest"][7:], "wb").write(body)
+		json.dump(top, open("img/index.json", "w"))
+	EOT
+	fake
+	run_like 1 "chr-pull: $CHR_STORE: no space: the image needs 1152921504606846983 bytes, [0-9]* are free" \
+	    chr-pull "$host/a/b"
+	[ "$(grep -c /blobs/ requests)" = 0 ]
+}
+
+@test "blobs that are listed twice, and half there, need no more than is missing" {
+	skip_unless_root
+	mkimage -f oci -n 1 -z none img 'zeros z 400000' 'zeros z 400000' \
+	    'zeros z 400000' >digest
+	fake
+	small_disk 600k
+	run_ok chr-pull -q "$host/a/b"
+	rm -r "$CHR_STORE"/images/* "$CHR_STORE"/names/*
+	blob=$CHR_STORE/blobs/sha256/${layer#*:}
+	head -c 300000 "$blob" >half
+	rm "$blob"
+	cp half "${blob%/*}/.${blob##*/}.part"
+	head -c 150000 /dev/zero >disk/fill
+	run_ok chr-pull -q "$host/a/b"
+	[ "$(grep -c "/blobs/$layer" requests)" = 2 ]
+	grep -q "/blobs/$layer range=bytes=300000-" requests
+	umount disk
+}
+
+@test "a disk that fills up under four transfers is said once; what is whole stays" {
+	local digest great rules=()
+
 	skip_unless_root
 	mkimage -f oci -n 1 img "file a 644 small" "random b 150000" \
 	    "random c 150000" "random d 150000" "random e 150000" >digest
+	great=$(find img/blobs -size +100k -printf '%f ')
+	for digest in $great; do
+		rules+=('{"on":"GET */blobs/sha256:'"$digest"'","hold":"'"$T"'/go"}')
+	done
+	fake "${rules[@]}"
+	small_disk 1500k
+	chr-pull -q -j 4 "$host/a/b" >out 2>err 3>&- &
+	pid=$!
+	# the small layer is there and unpacked, all others are asked for
+	wait_for sh -c '[ "$(grep -c /blobs/ requests)" = 6 ]'
+	wait_for sh -c '[ -e "$CHR_STORE"/images/.[0-9a-f]*/root/a ]'
+	head -c 2000000 /dev/zero >disk/fill || :
+	: >go
+	wait "$pid" && status=0 || status=$?
+	[ "$status" = 1 ]
+	[[ $(cat err) == "chr-pull: $CHR_STORE/"*": No space left on device" ]]
+	[ "$(grep -c '' <err)" = 1 ]
+	[ "$(parts)" = 0 ]
+	[ -z "$(ls -A "$CHR_STORE/images")" ]
+	# manifest, configuration, the small layer
+	[ "$(ls "$CHR_STORE/blobs/sha256" | wc -l)" = 3 ]
+	rm disk/fill
+	run_ok chr-pull -q "$host/a/b"
+	[ "$(grep -c /blobs/ requests)" = 10 ]
+	umount disk
+}
+
+@test "a write that finds no space keeps no part of a blob" {
+	local error
+
+	need_faults
+	mkimage -f oci -n 1 img "file a 644 small" "random b 2000000" >digest
 	fake
-	mkdir store
-	mount -t tmpfs -o size=200k,mode=700 chr-test store
-	CHR_STORE=$T/store/s
-	run_like 1 "chr-pull: *: No space left on device" chr-pull -j 4 "$host/a/b"
-	[ "$(grep -c '' <<<"$stderr")" = 1 ]
-	umount store
+	# the manifest, the configuration, a, and the second of b's
+	for error in ENOSPC EDQUOT; do
+		FAULT=blob_write:5:$error run_like 1 "chr-pull: $CHR_STORE/blobs/sha256/.${layer#*:}.part: *" \
+		    chr-pull -q -j 1 "$host/a/b"
+		[ "$(parts)" = 0 ]
+		[ "$(ls "$CHR_STORE/blobs/sha256" | wc -l)" = 3 ]
+		[ -z "$(ls -A "$CHR_STORE/images")" ]
+		rm -r "$CHR_STORE"
+	done
+	FAULT=blob_write:5:EIO run_like 1 "chr-pull: *: Input/output error" \
+	    chr-pull -q -j 1 "$host/a/b"
+	[ "$(parts)" = 1 ]
+	rm -r "$CHR_STORE"
+	run_like 1 "chr-pull: $CHR_STORE/blobs/sha256/.${layer#*:}.part: File too large" \
+	    bash -c 'trap "" XFSZ; ulimit -f 1000; exec chr-pull -q -j 1 "$1"' \
+	    - "$host/a/b"
+	[ "$(parts)" = 0 ]
+	run_ok chr-pull -q "$host/a/b"
 }
 
 # --- content ---

@@ -32,6 +32,8 @@ struct blob {
 static int
 fail(const struct blob *b)
 {
+	if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+		b->store->full = 1;
 	return msg_failx(
 	    ST_LOCAL, "%s/%s: %s", b->store->path, b->path, fdio_why());
 }
@@ -274,6 +276,8 @@ blob_commit(struct blob *b)
 	rc = msg_failx(
 	    ST_REFUSED, "%s: content has the digest %s", b->desc.digest, found);
 out:
+	if (rc != 0 && b->store->full)
+		unlinkat(b->store->fd, b->path, 0);
 	free_blob(b);
 	return rc;
 }
@@ -283,7 +287,7 @@ blob_abandon(struct blob *b)
 {
 	if (b == NULL)
 		return;
-	if (b->spool || b->offset == 0)
+	if (b->spool || b->offset == 0 || b->store->full)
 		unlinkat(b->store->fd, b->path, 0);
 	free_blob(b);
 }

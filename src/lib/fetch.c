@@ -7,6 +7,7 @@
 #include "msg.h"
 #include "progress.h"
 #include "registryimpl.h"
+#include "space.h"
 
 #define BUSY_MS 100
 #define TICK_MS 200
@@ -584,7 +585,8 @@ registry_blobs(struct registry *r, struct store *st, const struct descriptor *d,
 		add_item(&f, i);
 	f.left = f.nitems;
 	set_total(&f);
-	rc = run(&f);
+	if ((rc = space_check(st, d, n)) == 0)
+		rc = run(&f);
 	for (i = 0; i < f.nitems; i++) {
 		http_cancel(r->http, &f.items[i].call);
 		http_clear(&f.items[i].call);

@@ -17,6 +17,7 @@
 #include "listing.h"
 #include "msg.h"
 #include "path.h"
+#include "space.h"
 
 #define CHUNK (1 << 16)
 /* members kept in memory, while that is used to half */
@@ -663,20 +664,44 @@ is_there(const struct members *m, struct store *st, const struct descriptor *d)
 	return have;
 }
 
-/* One blob that need not be looked for in the tar; or where it is there. */
+/* The member that a blob is to come from; NULL where it is no member. */
 static int
-find_blob(struct members *m, struct store *st, const struct descriptor *d,
+find_blob(const struct members *m, const struct descriptor *d,
     const struct member **from)
 {
-	*from = NULL;
-	if (is_there(m, st, d))
-		return 0;
 	if (m->is_dir || is_whole_archive(m, d->digest))
-		return copy_blob(m, st, d);
+		return 0;
 	if ((*from = find_digest(m, d->digest)) == NULL)
 		return msg_failx(ST_REFUSED, "%s: %s: not in the archive",
 		    m->path, d->digest);
+	if ((*from)->size != d->size)
+		return msg_failx(ST_REFUSED,
+		    "%s: %s: expected %llu bytes, found %llu", m->path,
+		    d->digest, (unsigned long long)d->size,
+		    (unsigned long long)(*from)->size);
 	return 0;
+}
+
+/* Finds each blob that the store does not have, before any is copied. */
+static int
+find_all(struct extract *x, char *missing)
+{
+	size_t i;
+	int rc;
+
+	for (i = 0; i < x->n; i++) {
+		if (is_repeated(x->want, i) ||
+		    is_there(x->m, x->store, &x->want[i]))
+			continue;
+		missing[i] = 1;
+		if ((rc = find_blob(x->m, &x->want[i], &x->from[i])) != 0)
+			return rc;
+		x->left += x->from[i] != NULL;
+	}
+	/* a stream that is itself a blob is in the store already */
+	if (x->m->spool != NULL && x->m->whole.digest[0] != '\0')
+		return 0;
+	return space_check(x->store, x->want, x->n);
 }
 
 int
@@ -685,22 +710,27 @@ members_blobs(struct members *m, struct store *st,
     void *arg)
 {
 	struct extract x = {m, st, NULL, want, NULL, n, done, arg, 0};
+	char *missing;
 	size_t i;
-	int rc = 0;
+	int rc;
 
-	if ((x.from = calloc(n + 1, sizeof(*x.from))) == NULL)
-		return no_memory(m);
+	x.from = calloc(n + 1, sizeof(*x.from));
+	missing = calloc(n + 1, 1);
+	if (x.from == NULL || missing == NULL)
+		rc = no_memory(m);
+	else
+		rc = find_all(&x, missing);
 	for (i = 0; i < n && rc == 0; i++) {
-		if (is_repeated(want, i) ||
-		    (rc = find_blob(m, st, &want[i], &x.from[i])) != 0)
+		if (x.from[i] != NULL || is_repeated(want, i))
 			continue;
-		if (x.from[i] == NULL)
+		if (missing[i])
+			rc = copy_blob(m, st, &want[i]);
+		if (rc == 0)
 			rc = tell(&x, want[i].digest);
-		else
-			x.left++;
 	}
 	if (rc == 0 && x.left > 0)
 		rc = extract_tar(&x);
+	free(missing);
 	free(x.from);
 	return rc;
 }

@@ -52,7 +52,8 @@ int blob_restart(struct blob *);
  * thrown away, all is to be fetched from the start.
  */
 int blob_commit(struct blob *);
-/* Unlocks and frees; what was written stays for a later run. */
+/* Unlocks and frees; what was written stays for a later run, unless a write to
+ * the store found no space. */
 void blob_abandon(struct blob *);
 
 /* Stores bytes that are at hand and verified by the caller.  0 or status. */

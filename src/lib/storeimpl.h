@@ -4,7 +4,7 @@
 
 #include "store.h"
 
-/* What store.c, names.c, image.c and blob.c share; for nobody else. */
+/* What store.c, names.c, image.c, blob.c and space.c share; for nobody else. */
 
 #define STORE_PATH_MAX 256
 
@@ -13,6 +13,7 @@ struct store {
 	int fd;
 	int verify;
 	int renamed; /* index.json is older than names/ */
+	int full;    /* there was no space: no part of a blob is kept */
 };
 
 /*
