@@ -88,6 +88,8 @@ run() {
 	shift
 	say "Running ${*:-"the image's command"} in $chrun_root"
 	# From the last trap to chr-exec a signal leaves the root to chr-rm -g.
+	# Where others may rename, the mark may be their link: none is followed.
+	set -C
 	printf '' >"${chrun_root%/root}/remove" || exit 125
 	trap - HUP INT TERM
 	eval "exec chr-exec -r $chrun_options -- \"\$chrun_root\" \"\$@\""

@@ -304,3 +304,21 @@ touch made; until [ -e go ]; do sleep 0.02; done; echo "$root"\n' \
 	[ -z "$(cat err)" ]
 	no_roots
 }
+
+@test "a link that another user put where the mark goes is not followed" {
+	local link why
+
+	skip_unless_root
+	mkdir -p fake theirs/box.abcdef/root
+	chown -R 65534 theirs
+	echo data >precious
+	printf '#!/bin/sh\necho "%s"\n' "$T/theirs/box.abcdef/root" >fake/chr-mkroot
+	chmod +x fake/chr-mkroot
+	why="chr-rm: $T/theirs/box.abcdef/root: not a root made by chr-mkroot: the directory around it is another user's"
+	for link in precious nothing; do
+		ln -sf "$T/$link" theirs/box.abcdef/remove
+		PATH=$T/fake:$PATH run_like 125 "*remove*
+$why" chrun run -q box true
+		[ "$(<precious)" = data ] && [ ! -e nothing ]
+	done
+}
