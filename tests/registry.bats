@@ -675,6 +675,28 @@ parts() {
 	umount disk
 }
 
+@test "a tree that fills the disk keeps no part of a blob" {
+	skip_unless_root
+	yes | tr -d '\n' | head -c 2000000 >text
+	mkimage -f oci -n 1 img "host $T/text text" "random b 100000" >digest
+	fake
+	end_server "$server"
+	fake '{"on":"GET */blobs/'"$layer"'","hold":"'"$T"'/go"}'
+	small_disk 1M
+	mkdir -p "$CHR_STORE"
+	chmod 700 "$CHR_STORE"
+	mkdir -m 700 "$CHR_STORE/images" "$CHR_STORE/names" "$CHR_STORE/roots" \
+	    "$CHR_STORE/blobs" "$CHR_STORE/blobs/sha256"
+	cp img/oci-layout "$CHR_STORE/"
+	head -c 50000 "img/blobs/sha256/${layer#*:}" \
+	    >"$CHR_STORE/blobs/sha256/.${layer#*:}.part"
+	run_like 1 "chr-pull: $host/a/b:latest: layer *: text: No space left on device" \
+	    chr-pull -q "$host/a/b"
+	[ "$(parts)" = 0 ]
+	[ "$(ls "$CHR_STORE/blobs/sha256" | wc -l)" = 3 ]
+	umount disk
+}
+
 @test "a write that finds no space keeps no part of a blob" {
 	local error
 

@@ -587,6 +587,8 @@ registry_blobs(struct registry *r, struct store *st, const struct descriptor *d,
 	set_total(&f);
 	if ((rc = space_check(st, d, n)) == 0)
 		rc = run(&f);
+	if (rc == ST_LOCAL)
+		space_lost(st);
 	for (i = 0; i < f.nitems; i++) {
 		http_cancel(r->http, &f.items[i].call);
 		http_clear(&f.items[i].call);

@@ -67,3 +67,14 @@ space_check(struct store *st, const struct descriptor *d, size_t n)
 	    "%s: no space: the image needs %llu bytes, %llu are free", st->path,
 	    (unsigned long long)need, (unsigned long long)room);
 }
+
+void
+space_lost(struct store *st)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(st->fd, &vfs) == 0 &&
+	    ((vfs.f_blocks > 0 && vfs.f_bavail == 0) ||
+		(vfs.f_files > 0 && vfs.f_favail == 0)))
+		st->full = 1;
+}

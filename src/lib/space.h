@@ -14,4 +14,10 @@
  */
 int space_check(struct store *, const struct descriptor *, size_t n);
 
+/*
+ * After a failure that may have been that of another process: where the file
+ * system is full now, no part of a blob is kept.  Silent.
+ */
+void space_lost(struct store *);
+
 #endif
