@@ -16,8 +16,8 @@
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
 
 /* Of an archive, which has some hundred at most. */
-#define NAMES_MAX 10000
-#define LAYERS_MAX 32768
+#define NAMES_MAX 4096
+#define LAYERS_MAX 16384
 #define TAGS_MAX 1024 /* names of one image */
 
 /* A document that chr made, or that has no blob of its own. */
