@@ -150,7 +150,7 @@ fuzz:
 
 bench: all
 	@PATH=$$PWD/bin:$$PATH tests/bench/clone; rc=$$?; \
-	    tests/bench/pull && exit $$rc
+	    tests/bench/hostile || rc=$$?; tests/bench/pull && exit $$rc
 
 demo: all
 	@contrib/demo
