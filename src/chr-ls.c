@@ -84,14 +84,17 @@ age_text(const struct listing *l, time_t since, char dst[32])
 
 /* --- rows --- */
 
-/* What would break a line, or a terminal, is shown as messages show it. */
+/*
+ * What would break a line, or a terminal, is shown as messages show it; a
+ * program that reads this has names with a backslash as they are.
+ */
 static char *
 column_text(const struct listing *l, const char *s)
 {
 	size_t size = 4 * strlen(s) + 6;
 	char *text;
 
-	if (!l->people && strpbrk(s, "\t\n") == NULL)
+	if (!l->people && msg_plain(s))
 		text = strdup(s);
 	else if ((text = malloc(size)) != NULL)
 		msg_escape(text, size, s);

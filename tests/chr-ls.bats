@@ -163,6 +163,17 @@ straight() {
 	[[ ${lines[1]} =~ ^"$root  docker.io/b/c@sha256:"[0-9a-f]{12}\ \ idle\  ]]
 }
 
+@test "an image's text reaches neither a terminal nor a pipe raw" {
+	# os, architecture and variant are whatever the configuration says
+	mkimage -f oci -n a/b -p $'lin\e[31mux/am\a\rd/v\u009b8' img 'file f' >/dev/null
+	run_like 0 "chr-pull: docker.io/a/b:latest: warning: the image is for lin\\\\033\[31mux/am\\\\007\\\\015d/v\\\\302\\\\2338, not *" \
+	    chr-pull -q ./img
+	run_ok chr-ls
+	[ "$(cut -f 3 <<<"$output")" = 'lin\033[31mux/am\007\015d/v\302\2338' ]
+	run_ok on_tty -- chr-ls
+	shows ' lin\033[31mux/am\007\015d/v\302\2338 '
+}
+
 @test "a path that would break the line, made by hand, is shown escaped" {
 	pulled
 	mkdir plain

@@ -67,6 +67,18 @@ msg_escape(char *dst, size_t size, const char *src)
 	return dst;
 }
 
+int
+msg_plain(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n;
+
+	for (; *s != '\0'; s += n)
+		if ((n = *s == '\\' ? 1 : printable(s)) == 0)
+			return 0;
+	return 1;
+}
+
 static void print(int, const char *, const char *, va_list) MSG_PRINTF(3, 0);
 
 /* To fd as a line, or where it is -1 to people. */

@@ -51,4 +51,7 @@ void msg_before(void (*fn)(void));
 /* Writes src into dst (size bytes, cut if need be) as messages show it. */
 char *msg_escape(char *dst, size_t size, const char *src);
 
+/* Whether messages show s as it is, but for backslashes, which they double. */
+int msg_plain(const char *s);
+
 #endif

@@ -51,12 +51,26 @@ cuts(void **state)
 	assert_string_equal(dst, "\\001");
 }
 
+static void
+plain(void **state)
+{
+	(void)state;
+	assert_true(msg_plain(""));
+	assert_true(msg_plain("caf\xc3\xa9 a\\b"));
+	assert_false(msg_plain("a\tb"));
+	assert_false(msg_plain("\xc2\x9b"
+			       "31m"));
+	assert_false(msg_plain("\x9b"));
+	assert_false(msg_plain("\177"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(escapes),
 	    cmocka_unit_test(cuts),
+	    cmocka_unit_test(plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
