@@ -18,6 +18,7 @@
 #include "pull.h"
 #include "ref.h"
 #include "registry.h"
+#include "shown.h"
 #include "start.h"
 #include "store.h"
 #include "worker.h"
@@ -211,7 +212,8 @@ parse_own(const char *operand, const char *own, struct ref *r)
 
 	if ((why = ref_read(own, r)) == NULL)
 		return 0;
-	return msg_failx(ST_REFUSED, "%s: bad name: %s: %s", operand, own, why);
+	return msg_failx(
+	    ST_REFUSED, "%s: bad name: %s: %s", operand, shown_ref(own), why);
 }
 
 /* What name i of an archive is to be: its own, or by -t.  0 or status. */

@@ -21,14 +21,21 @@ usage() {
 	exit 125
 }
 
+# Without control bytes: what is said has operands in it.
 say() {
+	case $1 in
+	*[[:cntrl:]]*) set -- "$(printf %s "$1" | tr '[:cntrl:]' '?')" ;;
+	esac
 	[ -n "$chrun_quiet" ] || printf '%s\n' "$1" >&2
 }
 
 pull() {
 	chrun_failed=
 	for chrun_image; do
-		say "Pulling image $chrun_image"
+		# no user and password, which chr-pull refuses
+		chrun_name=${chrun_image%@sha*:*}
+		chrun_id=${chrun_image#"$chrun_name"}
+		say "Pulling image ${chrun_name##*@}$chrun_id"
 		chrun_pinned=$(chr-pull $chrun_quiet -- "$chrun_image") || {
 			chrun_failed=1
 			continue

@@ -53,6 +53,19 @@ export image $(cut -c 8-19 digest)" chrun pull ./layout
 	[ -z "$output" ]
 }
 
+@test "what is said of an operand has no password and no control byte" {
+	run_err 125 "Pulling image host/x
+chr-pull: host/x: a reference holds no user or password" \
+	    chrun pull user:hidden@host/x
+	run_err 125 "chr-mkroot: host/x: a reference holds no user or password" \
+	    chrun run user:hidden@host/x
+	run_err 125 "Pulling image a?b
+chr-pull: a\\033b: bad repository name" chrun pull $'a\eb'
+	digest=sha256:$(printf %064d 0)
+	run_like 125 "Pulling image 127.0.0.1:1/x@$digest
+chr-pull: *" chrun pull "127.0.0.1:1/x@$digest"
+}
+
 @test "pull: all are tried, 125 when one fails" {
 	skip_unless_root
 	need busybox

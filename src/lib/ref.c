@@ -8,6 +8,7 @@
 
 #include "fdio.h"
 #include "msg.h"
+#include "shown.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -235,7 +236,9 @@ split(char *s, struct ref *r)
 	if ((at = strchr(s, '@')) != NULL) {
 		*at++ = '\0';
 		if (!ref_digest_ok(at))
-			return "bad digest";
+			return strchr(at, '/') != NULL
+				   ? "a reference holds no user or password"
+				   : "bad digest";
 		strcpy(r->digest, at);
 	}
 	colon = strrchr(s, ':');
@@ -280,6 +283,7 @@ ref_parse(const char *text, struct ref *r)
 
 	if ((why = ref_read(text, r)) == NULL)
 		return 0;
+	text = shown_ref(text);
 	if (*text == '\0')
 		return msg_failx(ST_USAGE, "%s", why);
 	return msg_failx(ST_USAGE, "%s: %s", text, why);
