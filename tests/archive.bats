@@ -612,7 +612,7 @@ add("etc/name", b"other")'
 	archive '
 add("one/layer.tar", layer)
 add("manifest.json", b"[{\"Config\":\"c.js")'
-	run_like 6 "chr-pull: ./img.tar: manifest.json: line 1: *" \
+	run_like 6 "chr-pull: ./img.tar: manifest.json: line 1, column *" \
 	    chr-pull -t web ./img.tar
 	archive '
 add("one/layer.tar", layer)
@@ -622,7 +622,7 @@ add("manifest.json", b" " * (5 << 20))'
 	archive '
 add("blobs/sha256/" + d[7:], layer)
 add("index.json", b"{")'
-	run_like 6 "chr-pull: ./img.tar: index.json: line 1: *" \
+	run_like 6 "chr-pull: ./img.tar: index.json: line 1, column *" \
 	    chr-pull -t web ./img.tar
 	archive '
 add("oci-layout", b"{\"imageLayoutVersion\":\"1.0.0\"}")

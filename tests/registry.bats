@@ -166,7 +166,7 @@ challenge='"status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://$HO
 	    chr-pull "$host/a/b"
 	run_err 6 "chr-pull: $host/a/b:latest: token server $host: no token in reply" \
 	    chr-pull "$host/a/b"
-	run_like 6 "chr-pull: $host/a/b:latest: token server $host: not JSON: *" \
+	run_err 6 "chr-pull: $host/a/b:latest: token server $host: not JSON: line 1, column 1: bad syntax" \
 	    chr-pull "$host/a/b"
 }
 
@@ -238,6 +238,39 @@ challenge='"status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://$HO
 	run_err 4 "chr-pull: $host/a/b:latest: access denied: DENIED" \
 	    chr-pull "$host/a/b"
 	asked . 1
+}
+
+# says_token STATUS BODY WHY: with that reply of the token service the message
+# ends with WHY.
+says_token() {
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /token?*","status":'"$1"',"headers":{"Retry-After":"0"},"body":"'"$2"'"}'
+	run_like "${4-5}" "*chr-pull: $host/a/b:latest: token server $host$3" \
+	    chr-pull -nv "$host/a/b"
+	[[ $stderr != *hidden* ]] || fail "$stderr"
+	end_server "$server"
+}
+
+@test "no token is in a message" {
+	says_token 201 '{\"token\":\"hidden\",\"message\":\"hidden\"}' ': HTTP 201'
+	says_token 300 '{\"token\":\"hidden\"}' ': HTTP 300'
+	says_token 400 '{\"access_token\":\"hidden\",\"error\":\"bad_scope\"}' \
+	    ': HTTP 400: bad_scope'
+	says_token 500 'hidden' ': HTTP 500'
+	says_token 503 '{\"refresh_token\":\"hidden\",\"errors\":[{\"message\":\"full\"}]}' \
+	    ': HTTP 503: full'
+	says_token 200 '{\"token\":\"hidden' \
+	    ': not JSON: line 1, column *: ends too early' 6
+	says_token 200 '\"hidden\"' ': not JSON: line 1, column *: bad syntax' 6
+	says_token 200 '{\"a\":\"\\ud800hidden\"}' \
+	    ': not JSON: line 1, column *: bad syntax' 6
+	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
+	    '{"on":"GET /token?*","times":2,"status":401,"body":"{\"token\":\"hidden\"}"}' \
+	    '{"on":"GET /token?*","status":203,"body":"{\"token\":\"t3\"}"}'
+	run_err 4 "chr-pull: $host/a/b:latest: not found or no access: token server $host says HTTP 401" \
+	    chr-pull -n "$host/a/b"
+	run_err 0 "" chr-pull -n "$host/a/b"
+	asked 'auth=Bearer t3' 1
 }
 
 # --- credentials ---
@@ -361,7 +394,7 @@ credential_helper() {
 	credential_helper 'echo "credentials not found in native keychain"; exit 1'
 	run_err 0 "" chr-pull -n "$host/a/b"
 	credential_helper 'echo "no keychain"; exit 1'
-	run_err 0 "chr-pull: warning: docker-credential-test: exit status 1: no keychain" \
+	run_err 0 "chr-pull: warning: docker-credential-test: exit status 1: no credentials used" \
 	    chr-pull -n "$host/a/b"
 	credential_helper 'exec <&-; echo "{}"'
 	run_err 0 "chr-pull: warning: docker-credential-test: no Username and Secret: no credentials used" \
@@ -374,6 +407,19 @@ credential_helper() {
 	    chr-pull -n "$host/a/b"
 }
 
+@test "what a credential helper prints is not shown" {
+	fake
+	credential_helper 'echo "{\"Username\":\"u\",\"Secret\":\"hidden\"}"; exit 1'
+	run_err 0 "chr-pull: warning: docker-credential-test: exit status 1: no credentials used" \
+	    chr-pull -n "$host/a/b"
+	credential_helper 'echo "{\"Username\":\"u\",\"Secret\":\"hidden"'
+	run_err 0 "chr-pull: warning: docker-credential-test: line 1, column 32: ends too early: no credentials used" \
+	    chr-pull -n "$host/a/b"
+	credential_helper ':'
+	run_err 0 "chr-pull: warning: docker-credential-test: no output: no credentials used" \
+	    chr-pull -n "$host/a/b"
+}
+
 @test "a credential helper that leaves something running" {
 	fake '{"on":"* /v2/*","auth":null,'"$basic"'}'
 	credential_helper 'echo "{\"Username\":\"u\",\"Secret\":\"p\"}"
@@ -383,12 +429,47 @@ credential_helper() {
 	asked 'auth=Basic dTpw' 1
 }
 
-@test "a malformed file of credentials is warned about" {
+@test "a malformed file of credentials is warned about, not quoted" {
 	fake
 	mkdir "$HOME/.docker"
-	echo '{' >"$HOME/.docker/config.json"
-	run_like 0 "chr-pull: warning: $HOME/.docker/config.json: line *" \
+	printf '{"auths":\n{"r":{"auth":"dTpzM2N\nyM3Q="}}}' >"$HOME/.docker/config.json"
+	run_err 0 "chr-pull: warning: $HOME/.docker/config.json: line 2, column 21: bad syntax" \
 	    chr-pull -n "$host/a/b"
+	echo '{"auths":{"https://u:hidden@r/":{},"https://u:hidden@r/":{}}}' \
+	    >"$HOME/.docker/config.json"
+	run_err 0 "chr-pull: warning: $HOME/.docker/config.json: line 1, column 56: a member twice" \
+	    chr-pull -n "$host/a/b"
+}
+
+@test "no user, password or query of an address is in a message" {
+	export CHR_MIRRORS='# two
+https://user:hidden@mirror.example'
+	run_err 1 "chr-pull: CHR_MIRRORS: line 2: not of the form domain URL" \
+	    chr-pull -n 127.0.0.1:1/a
+	CHR_MIRRORS='docker.io https://user:hidden@mirror.example'
+	run_err 1 "chr-pull: CHR_MIRRORS: line 1: not of the form domain URL" \
+	    chr-pull -n 127.0.0.1:1/a
+	CHR_MIRRORS='127.0.0.1:1 https://mirror.example/?sig=hidden'
+	run_err 1 "chr-pull: CHR_MIRRORS: line 1: not of the form domain URL" \
+	    chr-pull -n 127.0.0.1:1/a
+	unset CHR_MIRRORS
+	fake '{"on":"* /v2/a/*","status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://user:hidden@127.0.0.1:1/t?s=hidden\""}}' \
+	    '{"on":"GET /v2/b/x/blobs/*","status":307,"headers":{"Location":"/x?X-Amz-Signature=hidden"}}' \
+	    '{"on":"GET /v2/c/x/blobs/*","status":307,"headers":{"Location":"http://user:hidden@127.0.0.1:1/"}}' \
+	    '{"on":"GET /x?*","status":403}'
+	run_err 6 "chr-pull: $host/a/b:latest: realm http://127.0.0.1:1/t refused: not an http or https address" \
+	    chr-pull -n "$host/a/b"
+	run_like 4 "chr-pull: $host/b/x:latest: sha256:*: access denied" \
+	    chr-pull -j 1 "$host/b/x"
+	run_like 5 "chr-pull: $host/c/x:latest: sha256:*: redirect to a bad address" \
+	    chr-pull -j 1 "$host/c/x"
+	end_server "$server"
+	manifest_as 'm["layers"][1]["urls"] = ["http://user:hidden@127.0.0.1:1/x?sig=hidden"]'
+	fake
+	run_like 0 "*
+http://127.0.0.1:1/x: bad address: http://127.0.0.1:1/x
+*" chr-pull -v "$host/a/b"
+	[[ $stderr != *hidden* ]]
 }
 
 # --- redirects ---
@@ -948,7 +1029,7 @@ other.example https://elsewhere"
 	rm -rf "$CHR_STORE"
 	run_err 0 "" chr-pull "$host/a/b"
 	CHR_MIRRORS="$host"
-	run_err 1 "chr-pull: CHR_MIRRORS: $host: not a line of the form domain URL" \
+	run_err 1 "chr-pull: CHR_MIRRORS: line 1: not of the form domain URL" \
 	    chr-pull "$host/a/b"
 }
 
@@ -1086,6 +1167,26 @@ sha256:*: fetching' chr-pull -v ./twice.tar
 	asked 'HEAD http://r.invalid:5000/v2/a/b/manifests/latest' 1
 	http_proxy=http://127.0.0.1:1
 	run_err 0 "" chr-pull -n "$host/a/b"
+}
+
+@test "a proxy's password goes to the proxy, not into a message" {
+	for proxy in 'http://user:hidden@[bad' foo://user:hidden@127.0.0.1:1 \
+	    http://user:hidden@127.0.0.1:99999 user:hidden@h:x; do
+		https_proxy=$proxy run_err 1 \
+		    "chr-pull: r.invalid/a/b:latest: https_proxy: not the address of a proxy" \
+		    chr-pull -n r.invalid/a/b
+	done
+	all_proxy=socks5h://user:hidden@127.0.0.1:1 run_like 5 \
+	    "chr-pull: r.invalid/a/b:latest: cannot reach r.invalid: Connection refused" \
+	    chr-pull -n r.invalid/a/b
+	fake '{"on":"CONNECT *","status":407}'
+	run_err 0 "" env "http_proxy=http://us%3aer:hid%2fden@$host" \
+	    chr-pull -n http://r.invalid/a/b
+	asked "proxy=Basic $(printf 'us:er:hid/den' | base64)" 1
+	run_like 5 "chr-pull: r.invalid/a/b:latest: *407*" \
+	    env "https_proxy=user:hidden@$host" chr-pull -n r.invalid/a/b
+	[[ $stderr != *hidden* ]]
+	asked "proxy=Basic $(printf user:hidden | base64)" 2
 }
 
 @test "after http:// the first part is the host, and never docker.io" {

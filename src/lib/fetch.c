@@ -7,6 +7,7 @@
 #include "msg.h"
 #include "progress.h"
 #include "registryimpl.h"
+#include "shown.h"
 #include "space.h"
 
 #define BUSY_MS 100
@@ -314,9 +315,10 @@ static int
 next_endpoint(struct item *it, const char *why)
 {
 	struct registry *r = it->fetch->r;
+	char url[REPLY_WHY];
 
 	if (r->opts.verbose)
-		msg_say("%s: %s", it->url, why);
+		msg_say("%s: %s", shown_url(url, sizeof(url), it->url), why);
 	if (it->ep != NULL && it->call.error == HTTP_UNREACHABLE)
 		it->ep->dead = 1;
 	it->ep = it->ep == NULL ? first_endpoint(r) : it->ep->next;

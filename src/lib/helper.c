@@ -202,12 +202,17 @@ helper_get(const char *name, const char *server, struct auth *a)
 	if (rc == 0 && b.len > 0)
 		rc = parse(program, &b, a);
 	else {
+		/* its output may be the password, whatever its status */
 		if (rc == -1)
 			msg_warn("warning: %s", program);
+		else if (rc == 0)
+			msg_warnx("warning: %s: no output: no credentials used",
+			    program);
 		else if (b.len == 0 ||
 			 strstr(b.data, "credentials not found") == NULL)
-			msg_warnx("warning: %s: exit status %d: %.200s",
-			    program, rc, b.len > 0 ? b.data : "no output");
+			msg_warnx("warning: %s: exit status %d: no "
+				  "credentials used",
+			    program, rc);
 		rc = 0;
 	}
 	if (b.data != NULL)

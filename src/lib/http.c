@@ -16,6 +16,8 @@
 
 #include "certs.h"
 #include "msg.h"
+#include "proxy.h"
+#include "shown.h"
 
 #ifndef VERSION
 #define VERSION "0"
@@ -48,6 +50,18 @@ struct http_hop {
 	int cut;   /* of an error body, we have enough */
 	int done;
 };
+
+static int MSG_PRINTF(3, 4)
+    end(struct http_call *call, enum http_error error, const char *fmt, ...)
+{
+	va_list ap;
+
+	call->error = error;
+	va_start(ap, fmt);
+	vsnprintf(call->why, sizeof(call->why), fmt, ap);
+	va_end(ap);
+	return -1;
+}
 
 /* --- URLs --- */
 
@@ -174,6 +188,101 @@ set_certs(struct http_hop *hop)
 	return 0;
 }
 
+/* --- proxies --- */
+
+static void
+wipe(char *s)
+{
+	if (s != NULL)
+		explicit_bzero(s, strlen(s));
+	curl_free(s);
+}
+
+/* Gives curl a part of the proxy's address, decoded; 0 when it has none. */
+static int
+give(CURL *easy, CURLoption option, CURLU *u, CURLUPart what)
+{
+	char *s = NULL;
+	CURLUcode code;
+	int rc = 0;
+
+	code = curl_url_get(u, what, &s, CURLU_URLDECODE);
+	if (code == CURLUE_OK)
+		rc = curl_easy_setopt(easy, option, s) == CURLE_OK ? 0 : -1;
+	else if (code != CURLUE_NO_USER && code != CURLUE_NO_PASSWORD)
+		rc = -1;
+	wipe(s);
+	return rc;
+}
+
+/*
+ * The address goes to curl without the password, which its messages would
+ * quote.
+ */
+static int
+give_proxy(CURL *easy, CURLU *u)
+{
+	char *s = NULL;
+	int rc = -1;
+
+	if (give(easy, CURLOPT_PROXYUSERNAME, u, CURLUPART_USER) == 0 &&
+	    give(easy, CURLOPT_PROXYPASSWORD, u, CURLUPART_PASSWORD) == 0 &&
+	    curl_url_set(u, CURLUPART_USER, NULL, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_PASSWORD, NULL, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_URL, &s, 0) == CURLUE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_PROXY, s) == CURLE_OK)
+		rc = 0;
+	curl_free(s);
+	return rc;
+}
+
+static int
+is_proxy_scheme(CURLU *u)
+{
+	static const char *const known[] = {
+	    "http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+	char *s = NULL;
+	size_t i;
+	int found = 0;
+
+	if (curl_url_get(u, CURLUPART_SCHEME, &s, 0) != CURLUE_OK)
+		return 0;
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		found |= strcasecmp(s, known[i]) == 0;
+	curl_free(s);
+	return found;
+}
+
+/* -1: what the environment says is no address of a proxy. */
+static int
+set_proxy(struct http_hop *hop)
+{
+	const char *name = "", *value = proxy_find(&hop->origin, &name);
+	char *url;
+	CURLU *u;
+	int rc = -1;
+
+	/* what we found is all: curl is not to look for itself */
+	curl_easy_setopt(hop->easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(hop->easy, CURLOPT_NOPROXY, "");
+	if (value == NULL)
+		return 0;
+	url = strstr(value, "://") != NULL ? strdup(value)
+					   : fdio_fmt("http://%s", value);
+	u = curl_url();
+	if (url != NULL && u != NULL &&
+	    curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ==
+		CURLUE_OK &&
+	    is_proxy_scheme(u))
+		rc = give_proxy(hop->easy, u);
+	curl_url_cleanup(u);
+	http_wipe(url);
+	if (rc == -1)
+		end(hop->call, HTTP_LOCAL, "%s: not the address of a proxy",
+		    name);
+	return rc;
+}
+
 /* --- one hop --- */
 
 static void
@@ -207,18 +316,6 @@ hop_free(struct http_hop *hop)
 	hop_clean(hop);
 	hop->call->hop = NULL;
 	free(hop);
-}
-
-static int MSG_PRINTF(3, 4)
-    end(struct http_call *call, enum http_error error, const char *fmt, ...)
-{
-	va_list ap;
-
-	call->error = error;
-	va_start(ap, fmt);
-	vsnprintf(call->why, sizeof(call->why), fmt, ap);
-	va_end(ap);
-	return -1;
 }
 
 static size_t
@@ -383,8 +480,6 @@ set_options(struct http_hop *hop)
 	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, hop);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, hop->list);
-	if (http_origin_loopback(&hop->origin))
-		curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
 	if (strcmp(hop->call->method, "HEAD") == 0)
 		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
 	if (hop->call->post != NULL)
@@ -406,6 +501,8 @@ hop_start(struct http_hop *hop)
 	if ((hop->easy = curl_easy_init()) == NULL || set_headers(hop) == -1)
 		return end(call, HTTP_LOCAL, "%s", strerror(ENOMEM));
 	set_options(hop);
+	if (set_proxy(hop) == -1)
+		return -1;
 	if (strcmp(hop->origin.scheme, "https") == 0 && set_certs(hop) == -1) {
 		call->error = HTTP_LOCAL;
 		return -1;
@@ -571,6 +668,7 @@ void
 http_start(struct http *h, struct http_call *call)
 {
 	struct http_hop *hop;
+	char shown[200];
 
 	http_clear(call);
 	if ((hop = calloc(1, sizeof(*hop))) == NULL) {
@@ -585,7 +683,8 @@ http_start(struct http *h, struct http_call *call)
 	h->active = hop;
 	hop->url = url_resolve(NULL, call->url, &hop->origin);
 	if (hop->url == NULL)
-		end(call, HTTP_FAILED, "bad address: %s", call->url);
+		end(call, HTTP_FAILED, "bad address: %s",
+		    shown_url(shown, sizeof(shown), call->url));
 	if (hop->url == NULL || hop_start(hop) == -1) {
 		hop_clean(hop);
 		hop->done = 1;

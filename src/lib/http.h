@@ -36,6 +36,7 @@ struct http_call {
 	uint64_t from;	    /* first byte wanted */
 	size_t max;	    /* bytes of body kept in memory */
 	unsigned redirects; /* how many may be followed */
+	int secret;	    /* the body may hold one: see reply_text */
 	/* seconds for the whole of it; 0 is for ever, while bytes arrive */
 	long timeout;
 	/*

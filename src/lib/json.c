@@ -50,10 +50,37 @@ take(size_t size)
 	return malloc(size);
 }
 
+/* In our words: jansson's quote the document. */
+static const char *
+kind(const json_error_t *e)
+{
+	switch (json_error_code(e)) {
+	case json_error_out_of_memory:
+		return "out of memory";
+	case json_error_stack_overflow:
+		return "nested too deep";
+	case json_error_invalid_utf8:
+		return "not UTF-8";
+	case json_error_premature_end_of_input:
+		return "ends too early";
+	case json_error_end_of_input_expected:
+		return "text after the end";
+	case json_error_null_character:
+	case json_error_null_byte_in_key:
+		return "a NUL character";
+	case json_error_duplicate_key:
+		return "a member twice";
+	case json_error_numeric_overflow:
+		return "number too large";
+	default:
+		return "bad syntax";
+	}
+}
+
 struct json *
 json_parse(const char *text, size_t len, const char **why)
 {
-	static char reason[JSON_ERROR_TEXT_LENGTH + 32];
+	static char reason[80];
 	json_error_t error;
 	json_t *j;
 
@@ -67,8 +94,8 @@ json_parse(const char *text, size_t len, const char **why)
 		return (struct json *)(void *)j;
 	*why = json_too_large;
 	if (!spent) {
-		snprintf(reason, sizeof(reason), "line %d: %s", error.line,
-		    error.text);
+		snprintf(reason, sizeof(reason), "line %d, column %d: %s",
+		    error.line, error.column, kind(&error));
 		*why = reason;
 	}
 	return NULL;

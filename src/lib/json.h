@@ -17,7 +17,9 @@ struct json;
 /*
  * Parses a whole document; members twice in one object, nesting beyond
  * jansson's limit, and values that take more than 12 MiB of memory are errors.
- * NULL and *why: static text, json_too_large for the last.  Silent.
+ * NULL and *why, static text: json_too_large for the last, else the place and
+ * the kind of the error, and nothing of the document, which may hold a secret.
+ * Silent.
  */
 extern const char json_too_large[];
 struct json *json_parse(const char *, size_t, const char **why);

@@ -10,10 +10,13 @@
 #define MIRRORS_FILE "/etc/chr/mirrors"
 #define MIRRORS_MAX (1U << 20)
 
-/* One line: "DOMAIN URL", nothing, or a comment. */
+/*
+ * One line: "DOMAIN URL", nothing, or a comment.  Of what it is not, messages
+ * show the number alone: there may be a password in it.
+ */
 static int
-take(const char *where, char *line, const char *domain, const char *repository,
-    struct endpoint **ep)
+take(const char *where, unsigned nr, char *line, const char *domain,
+    const char *repository, struct endpoint **ep)
 {
 	struct http_origin o;
 	char host[300], *save, *url, *word;
@@ -25,16 +28,16 @@ take(const char *where, char *line, const char *domain, const char *repository,
 		return 0;
 	url = strtok_r(NULL, " \t\r", &save);
 	if (url == NULL || strtok_r(NULL, " \t\r", &save) != NULL ||
-	    http_origin(url, &o) == -1)
+	    strchr(url, '?') != NULL || http_origin(url, &o) == -1)
 		return msg_failx(ST_LOCAL,
-		    "%s: %s: not a line of the form domain URL", where, word);
+		    "%s: line %u: not of the form domain URL", where, nr);
 	if (strcmp(word, domain) != 0)
 		return 0;
 	for (n = strlen(url); n > 0 && url[n - 1] == '/'; n--)
 		url[n - 1] = '\0';
 	http_origin_str(&o, host, sizeof(host));
 	if ((*ep = endpoint_new(url, domain, host, repository)) == NULL)
-		return msg_fail(ST_LOCAL, "%s: %s", where, url);
+		return msg_fail(ST_LOCAL, "%s: line %u", where, nr);
 	return 0;
 }
 
@@ -43,12 +46,12 @@ take_all(const char *where, char *text, const char *domain,
     const char *repository, struct endpoint **list)
 {
 	struct endpoint **end = list;
-	char *line, *save;
+	char *line, *rest = text;
+	unsigned nr = 1;
 	int rc;
 
-	for (line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
-		if ((rc = take(where, line, domain, repository, end)) != 0)
+	for (; (line = strsep(&rest, "\n")) != NULL; nr++) {
+		if ((rc = take(where, nr, line, domain, repository, end)) != 0)
 			return rc;
 		if (*end != NULL)
 			end = &(*end)->next;

@@ -11,6 +11,7 @@
 
 #include "json.h"
 #include "msg.h"
+#include "shown.h"
 
 #define TEXT_MAX 200
 #define PATIENCE_SECONDS 300
@@ -37,28 +38,6 @@ json_text(const struct json *j)
 	return json_str(json_get(j, "error"));
 }
 
-/* The first bytes in one line. */
-static void
-flatten(char *dst, size_t size, const char *s)
-{
-	size_t n = 0;
-	int space = 0;
-
-	if (size > TEXT_MAX)
-		size = TEXT_MAX;
-	for (; *s != '\0' && n + 2 < size; s++) {
-		if (strchr(" \t\r\n", *s) != NULL) {
-			space = n > 0;
-			continue;
-		}
-		if (space)
-			dst[n++] = ' ';
-		space = 0;
-		dst[n++] = *s;
-	}
-	dst[n] = '\0';
-}
-
 char *
 reply_text(const struct http_call *call, char *dst, size_t size)
 {
@@ -66,11 +45,14 @@ reply_text(const struct http_call *call, char *dst, size_t size)
 	struct json *j = NULL;
 
 	dst[0] = '\0';
-	if (call->body.len == 0)
+	if (call->body.len == 0 || (call->secret && call->status / 100 == 2))
 		return dst;
 	if ((j = json_parse(call->body.data, call->body.len, &why)) != NULL)
 		s = json_text(j);
-	flatten(dst, size, s != NULL ? s : call->body.data);
+	if (s == NULL && !call->secret)
+		s = call->body.data;
+	if (s != NULL)
+		shown_line(dst, size, s);
 	json_free(j);
 	return dst;
 }

@@ -14,7 +14,11 @@
  */
 int reply_fail(const struct http_call *, char why[REPLY_WHY]);
 
-/* What the server says of the error, short; "" when nothing. */
+/*
+ * What the server says of the error, short; "" when nothing.  Of a reply that
+ * may hold a secret only the members that are for people, and of one that
+ * brings what was asked for nothing.
+ */
 char *reply_text(const struct http_call *, char *dst, size_t size);
 
 /* Prints each new Warning: 299 of the server. */

@@ -11,6 +11,7 @@
 
 #include "json.h"
 #include "msg.h"
+#include "shown.h"
 
 #define TOKEN_REPLY_MAX (1U << 20)
 #define TOKEN_SECONDS 60L
@@ -265,22 +266,28 @@ static int
 fail(const struct http_call *call, char why[REPLY_WHY])
 {
 	char text[REPLY_WHY];
+	int denied = call->status == 401 || call->status == 403;
 	int status = reply_fail(call, text);
 
-	if (call->error != HTTP_OK)
+	if (call->error != HTTP_OK) {
 		snprintf(why, REPLY_WHY, "token server: %.480s", text);
-	else if (call->status == 401 || call->status == 403) {
-		reply_text(call, text, sizeof(text));
-		snprintf(why, REPLY_WHY,
-		    "not found or no access: token server %.80s says HTTP "
-		    "%d%s%.300s",
-		    call->host, call->status, *text != '\0' ? ": " : "", text);
-	} else {
-		status = ST_NETWORK;
-		snprintf(why, REPLY_WHY, "token server %.80s: HTTP %d: %.300s",
-		    call->host, call->status, text);
+		return status;
 	}
-	return status;
+	reply_text(call, text, sizeof(text));
+	snprintf(why, REPLY_WHY,
+	    denied ? "not found or no access: token server %.80s says HTTP "
+		     "%d%s%.300s"
+		   : "token server %.80s: HTTP %d%s%.300s",
+	    call->host, call->status, *text != '\0' ? ": " : "", text);
+	return denied ? ST_DENIED : ST_NETWORK;
+}
+
+/* 203 is what a proxy makes of 200. */
+static int
+succeeded(const struct http_call *call)
+{
+	return call->error == HTTP_OK &&
+	       (call->status == 200 || call->status == 203);
 }
 
 static void
@@ -319,10 +326,11 @@ get(struct http *h, const struct token_ask *t, char **token, long *seconds,
 	call.url = url;
 	call.auth = header;
 	call.max = TOKEN_REPLY_MAX;
+	call.secret = 1;
 	call.redirects = header == NULL ? HTTP_REDIRECTS : 0;
 	call.timeout = TOKEN_TIMEOUT;
 	send_call(h, t, &call);
-	if (call.error == HTTP_OK && call.status == 200)
+	if (succeeded(&call))
 		rc = parse(&call, token, seconds, why);
 	else
 		rc = fail(&call, why);
@@ -353,9 +361,10 @@ post(struct http *h, const struct token_ask *t, char **token, long *seconds,
 	call.url = t->challenge->realm;
 	call.post = form;
 	call.max = TOKEN_REPLY_MAX;
+	call.secret = 1;
 	call.timeout = TOKEN_TIMEOUT;
 	send_call(h, t, &call);
-	if (call.error == HTTP_OK && call.status == 200)
+	if (succeeded(&call))
 		rc = parse(&call, token, seconds, why);
 	else if (call.error == HTTP_OK &&
 		 (call.status == 400 || call.status == 401 ||
@@ -372,12 +381,13 @@ int
 token_get(struct http *h, const struct token_ask *t, char **token,
     long *seconds, char why[REPLY_WHY])
 {
+	char realm[300];
 	const char *bad;
 	int rc = -1;
 
 	if (token_realm_ok(t->registry, t->challenge->realm, &bad) == -1) {
-		snprintf(why, REPLY_WHY, "realm %.300s refused: %s",
-		    t->challenge->realm, bad);
+		shown_url(realm, sizeof(realm), t->challenge->realm);
+		snprintf(why, REPLY_WHY, "realm %s refused: %s", realm, bad);
 		return ST_REFUSED;
 	}
 	if (t->auth->identity != NULL)
