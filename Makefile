@@ -80,20 +80,20 @@ LIB_linux = sys-linux-boot.o sys-linux-confine.o sys-linux-exec.o \
 	sys-linux-overlay.o sys-linux-proc.o sys-linux-term.o \
 	sys-linux-tree.o sys-linux.o
 LIB_posix = sys-posix-tree.o sys-posix.o
-LIB = ahead.o apply.o auth.o blob.o boot.o certs.o challenge.o clone.o \
-	command.o config.o decoder.o digest.o du.o endpoint.o enter.o \
-	environ.o explain.o fault.o fdio.o fetch.o furnish.o gc.o gunzip.o \
-	helper.o http.o httpreply.o image.o imageconfig.o imagefile.o \
-	inflate.o json.o launch.o layer.o leftovers.o listing.o lock.o \
-	manifest.o members.o mirrors.o mkroot.o mounts.o msg.o names.o \
-	newdir.o own.o passwd.o path.o pax.o place.o platform.o progress.o \
-	proxy.o prune.o pull.o ref.o registry.o reply.o rmtree.o root.o \
-	shown.o space.o start.o store.o supervise.o sys-walk.o tar.o token.o \
-	trust.o unpack.o wire.o worker.o $(LIB_$(SYS))
+LIB = addr.o ahead.o apply.o auth.o blob.o boot.o certs.o challenge.o \
+	clone.o command.o config.o decoder.o digest.o du.o endpoint.o \
+	enter.o environ.o explain.o fault.o fdio.o fetch.o furnish.o gc.o \
+	gunzip.o helper.o http.o httpreply.o image.o imageconfig.o \
+	imagefile.o inflate.o json.o launch.o layer.o leftovers.o listing.o \
+	lock.o manifest.o members.o mirrors.o mkroot.o mounts.o msg.o \
+	names.o newdir.o own.o passwd.o path.o pax.o place.o platform.o \
+	progress.o proxy.o prune.o pull.o ref.o registry.o reply.o rmtree.o \
+	root.o shown.o space.o start.o store.o supervise.o sys-walk.o tar.o \
+	token.o trust.o unpack.o wire.o worker.o $(LIB_$(SYS))
 
-UNIT = test_ahead test_auth test_challenge test_config test_explain \
-	test_manifest test_msg test_own test_passwd test_pax test_platform \
-	test_proxy test_ref test_shown test_wire
+UNIT = test_addr test_ahead test_auth test_challenge test_config \
+	test_explain test_manifest test_msg test_own test_passwd test_pax \
+	test_platform test_proxy test_ref test_shown test_wire
 FUZZ = fuzz_archive fuzz_auth fuzz_challenge fuzz_layer fuzz_manifest \
 	fuzz_passwd fuzz_pax fuzz_ref fuzz_tar fuzz_wire
 

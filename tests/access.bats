@@ -148,6 +148,32 @@ certs_d() {
 	    chr-pull -j 1 "$host/a/b:1"
 }
 
+@test "urls without TLS from a registry with TLS are passed over" {
+	certificate server
+	python3 - "$(cat digest)" <<-'EOT'
+		import hashlib, json, sys
+		blobs = "img/blobs/sha256/"
+		with open(blobs + sys.argv[1][7:]) as f:
+		    m = json.load(f)
+		m["layers"][0]["urls"] = ["http://127.0.0.1:1/x"]
+		text = json.dumps(m).encode()
+		name = hashlib.sha256(text).hexdigest()
+		with open(blobs + name, "wb") as f:
+		    f.write(text)
+		with open("img/index.json") as f:
+		    index = json.load(f)
+		index["manifests"][0].update(digest="sha256:" + name, size=len(text))
+		with open("img/index.json", "w") as f:
+		    json.dump(index, f)
+	EOT
+	fake_registry -c server.crt -k server.key img
+	certs_d
+	cp ca.crt "$certs/"
+	run_like 0 "*
+http://127.0.0.1:1/x: 127.0.0.1:1 refused: plain http
+*" chr-pull -v "$host/a/b:1"
+}
+
 @test "no core file has the password" {
 	skip_if_sanitized
 	fake_registry img '{"on":"*","hold":"never"}'

@@ -518,6 +518,69 @@ http://127.0.0.1:1/x: bad address: http://127.0.0.1:1/x
 	    chr-pull "$host/b/b"
 }
 
+# leads ADDRESS HOST IP KIND [OPERAND]: a redirect there is refused.
+leads() {
+	fake '{"on":"GET */v2/*","status":307,"headers":{"Location":"http://'"$1"'/x"}}'
+	: >requests
+	http_proxy=http://$host run_err 6 \
+	    "chr-pull: ${5-$host}/a/b:latest: redirect to $2 refused: $3 is a $4 address" \
+	    chr-pull "${5+http://}${5-$host}/a/b"
+	asked . 1
+	end_server "$server"
+}
+
+@test "a redirect never leads to a link-local address" {
+	leads 169.254.169.254 169.254.169.254 169.254.169.254 link-local
+	leads 0xa9fea9fe:1 169.254.169.254:1 169.254.169.254 link-local
+	leads '[fe80::1]:1' '[fe80::1]:1' fe80::1 link-local
+	leads '[::ffff:169.254.1.2]' '[::ffff:169.254.1.2]' 169.254.1.2 link-local
+	# through a proxy what is written as an address is judged
+	leads 169.254.1.2 169.254.1.2 169.254.1.2 link-local far.invalid:5000
+}
+
+@test "a redirect leads to this machine only from this machine" {
+	for address in 127.0.0.1 127.9.9.9 0.0.0.0; do
+		leads "$address:1" "$address:1" "$address" loopback far.invalid:80
+	done
+	leads '[::1]:1' '[::1]:1' ::1 loopback far.invalid:80
+	leads '[::]:1' '[::]:1' :: loopback far.invalid:80
+	leads '[::ffff:127.0.0.1]:1' '[::ffff:127.0.0.1]:1' 127.0.0.1 loopback \
+	    far.invalid:80
+}
+
+# near COMMAND...: it takes near.example for an address of this machine, and
+# for what needs no proxy.
+near() {
+	printf '127.0.0.1 near.example localhost\n' >hosts
+	no_proxy=near.example http_proxy=http://$host unshare -m sh -c '
+		mount --make-rprivate / && mount --bind hosts /etc/hosts &&
+		exec "$@"' sh "$@"
+}
+
+@test "a name is judged by the address that it turns out to have" {
+	skip_unless_root
+	fake '{"on":"* http://far.invalid:5000/v2/a/*","status":307,"headers":{"Location":"http://near.example:1/x"}}' \
+	    '{"on":"* http://far.invalid:5000/v2/b/*","status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://near.example:1/x\""}}'
+	run_err 6 "chr-pull: far.invalid:5000/a:latest: redirect to near.example:1 refused: 127.0.0.1 is a loopback address" \
+	    near chr-pull http://far.invalid:5000/a
+	run_err 6 "chr-pull: far.invalid:5000/b:latest: token server: near.example:1 refused: 127.0.0.1 is a loopback address" \
+	    near chr-pull http://far.invalid:5000/b
+}
+
+@test "a connection that is used again is judged again" {
+	skip_unless_root
+	fake
+	end_server "$server"
+	fake '{"on":"GET /v2/*/blobs/*","status":404}' \
+	    '{"on":"GET http://*/blobs/*","status":307,"headers":{"Location":"http://near.example:$PORT/hidden"}}'
+	# the user named the mirror, the registry did not
+	export CHR_MIRRORS="far.invalid:5000 http://near.example:${host#*:}"
+	run_like 6 "chr-pull: far.invalid:5000/a:latest: sha256:*: redirect to near.example:${host#*:} refused: 127.0.0.1 is a loopback address" \
+	    near chr-pull -j 1 http://far.invalid:5000/a
+	asked 'GET /v2/a/manifests' 1
+	asked hidden 0
+}
+
 @test "an address that has expired is asked for again" {
 	fake '{"on":"GET /v2/a/b/blobs/'"sha256:*"'","times":1,"status":307,"headers":{"Location":"/expired"}}' \
 	    '{"on":"GET /expired","status":403}'
@@ -994,6 +1057,15 @@ entry() {
 	fake
 	pulls
 	asked "GET /v2/a/b/blobs/$layer" 1
+}
+
+@test "urls of this machine from elsewhere are passed over" {
+	manifest_as 'm["layers"][1]["urls"] = ["http://127.0.0.1:1/x"]'
+	fake
+	http_proxy=http://$host run_like 0 "*
+http://127.0.0.1:1/x: 127.0.0.1:1 refused: 127.0.0.1 is a loopback address*" \
+	    chr-pull -v http://far.invalid:5000/a/b
+	asked "GET http://far.invalid:5000/v2/a/b/blobs/$layer" 1
 }
 
 # --- mirrors ---

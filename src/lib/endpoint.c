@@ -110,6 +110,7 @@ learn(struct endpoint *ep, const struct http_call *reply, int *bad)
 	if (c.scheme != CHALLENGE_NONE) {
 		challenge_clear(&ep->challenge);
 		ep->challenge = c;
+		ep->sender = reply->peer;
 	}
 	return (int)n;
 }
@@ -162,8 +163,8 @@ learn_anywhere(struct http *h, struct endpoint *ep,
 static int
 get_token(struct http *h, struct endpoint *ep, char why[REPLY_WHY])
 {
-	struct token_ask ask = {&ep->origin, &ep->challenge, ep->repository,
-	    &ep->auth, ep->verbose};
+	struct token_ask ask = {&ep->origin, &ep->sender, &ep->challenge,
+	    ep->repository, &ep->auth, ep->verbose};
 	char *token;
 	long seconds;
 	int rc;

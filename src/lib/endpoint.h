@@ -21,6 +21,7 @@ struct endpoint {
 	int verbose;
 	struct auth auth;
 	struct challenge challenge;
+	struct addr sender;  /* who sent it */
 	char *value;	     /* of Authorization, or NULL */
 	long expires;	     /* of value, endpoint_now; 0 is never */
 	unsigned generation; /* of value */

@@ -201,9 +201,11 @@ set_request(struct item *it)
 	http_wipe(it->auth);
 	it->url = it->auth = NULL;
 	memset(call, 0, sizeof(*call));
-	if (it->ep == NULL)
+	if (it->ep == NULL) {
 		it->url = strdup(it->d->url);
-	else {
+		call->sender = &it->fetch->r->sender;
+		call->tls = it->fetch->r->sender_tls;
+	} else {
 		if ((rc = endpoint_refresh(it->fetch->r->http, it->ep, why)) !=
 		    0)
 			return fail(it, rc, why);

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,11 @@ struct http_hop {
 	char *url;
 	char error[CURL_ERROR_SIZE];
 	struct http_origin origin;
+	struct addr sender; /* who has us ask this, where restricted */
+	struct addr refused;
+	int restricted; /* by addr_may_send */
+	int proxied;
+	int socket_error;
 	int auth;  /* still where Authorization belongs */
 	int begun; /* head was called */
 	int cut;   /* of an error body, we have enough */
@@ -265,6 +271,7 @@ set_proxy(struct http_hop *hop)
 	/* what we found is all: curl is not to look for itself */
 	curl_easy_setopt(hop->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(hop->easy, CURLOPT_NOPROXY, "");
+	hop->proxied = value != NULL;
 	if (value == NULL)
 		return 0;
 	url = strstr(value, "://") != NULL ? strdup(value)
@@ -316,6 +323,18 @@ hop_free(struct http_hop *hop)
 	hop_clean(hop);
 	hop->call->hop = NULL;
 	free(hop);
+}
+
+/* -1, with the reason, for an address that we were not to ask. */
+static int
+refused(struct http_hop *hop)
+{
+	struct http_call *call = hop->call;
+	char ip[INET6_ADDRSTRLEN];
+
+	return end(call, HTTP_REFUSED, "%s%s refused: %s is a %s address",
+	    call->hops > 0 ? "redirect to " : "", call->host,
+	    addr_str(&hop->refused, ip), addr_kind(&hop->refused));
 }
 
 static size_t
@@ -400,14 +419,91 @@ on_body(char *data, size_t one, size_t len, void *arg)
 	return len;
 }
 
+/* --- addresses --- */
+
+/* Whether this hop may go there; else that is kept for explain. */
 static int
-on_socket(void *arg, curl_socket_t fd, curlsocktype type)
+may_ask(struct http_hop *hop, const struct addr *to)
 {
-	(void)arg;
-	(void)type;
-	return fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ? CURL_SOCKOPT_ERROR
-						    : CURL_SOCKOPT_OK;
+	if (!hop->restricted || addr_may_send(&hop->sender, to))
+		return 1;
+	hop->refused = *to;
+	return 0;
 }
+
+static curl_socket_t
+on_open(void *arg, curlsocktype type, struct curl_sockaddr *to)
+{
+	struct http_hop *hop = arg;
+	struct addr a;
+	int fd;
+
+	(void)type;
+	if (!hop->proxied && addr_of(&to->addr, &a) == 0 && !may_ask(hop, &a))
+		return CURL_SOCKET_BAD;
+	fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	if (fd == -1)
+		hop->socket_error = errno;
+	return fd;
+}
+
+/* The address at the other end, of the proxy where there is one. */
+static void
+set_peer(struct http_hop *hop, const char *ip)
+{
+	if (hop->proxied)
+		ip = hop->origin.host;
+	if (ip == NULL || addr_read(ip, &hop->call->peer) == -1)
+		memset(&hop->call->peer, 0, sizeof(hop->call->peer));
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* A connection that is used again was opened for another request. */
+static int
+on_request(void *arg, char *ip, char *own_ip, int port, int own_port)
+{
+	struct http_hop *hop = arg;
+
+	(void)own_ip;
+	(void)port;
+	(void)own_port;
+	set_peer(hop, ip);
+	return may_ask(hop, &hop->call->peer) ? CURL_PREREQFUNC_OK
+					      : CURL_PREREQFUNC_ABORT;
+}
+#endif
+
+static void
+set_addresses(struct http_hop *hop)
+{
+	CURL *e = hop->easy;
+
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, hop);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, hop);
+#else
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)hop->restricted);
+#endif
+}
+
+/* What needs no connection to be judged. */
+static int
+check_origin(struct http_hop *hop)
+{
+	struct http_call *call = hop->call;
+	struct addr a;
+
+	if (call->tls && strcmp(hop->origin.scheme, "https") != 0)
+		return end(
+		    call, HTTP_REFUSED, "%s refused: plain http", call->host);
+	if (addr_read(hop->origin.host, &a) == 0 && !may_ask(hop, &a))
+		return refused(hop);
+	return 0;
+}
+
+/* --- the request --- */
 
 static int MSG_PRINTF(2, 3)
     add_header(struct http_hop *hop, const char *fmt, ...)
@@ -477,7 +573,6 @@ set_options(struct http_hop *hop)
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, hop);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, hop);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, hop);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, hop->list);
 	if (strcmp(hop->call->method, "HEAD") == 0)
@@ -495,14 +590,16 @@ hop_start(struct http_hop *hop)
 	buf_free(&call->headers);
 	buf_free(&call->body);
 	call->status = 0;
-	hop->begun = hop->cut = hop->done = 0;
+	hop->begun = hop->cut = hop->done = hop->socket_error = 0;
+	memset(&hop->refused, 0, sizeof(hop->refused));
 	hop->error[0] = '\0';
 	http_origin_str(&hop->origin, call->host, sizeof(call->host));
 	if ((hop->easy = curl_easy_init()) == NULL || set_headers(hop) == -1)
 		return end(call, HTTP_LOCAL, "%s", strerror(ENOMEM));
 	set_options(hop);
-	if (set_proxy(hop) == -1)
+	if (set_proxy(hop) == -1 || check_origin(hop) == -1)
 		return -1;
+	set_addresses(hop);
 	if (strcmp(hop->origin.scheme, "https") == 0 && set_certs(hop) == -1) {
 		call->error = HTTP_LOCAL;
 		return -1;
@@ -555,6 +652,8 @@ redirect(struct http_hop *hop)
 	if (!http_origin_same(&hop->origin, &to))
 		hop->auth = 0;
 	hop_clean(hop);
+	hop->restricted = 1;
+	hop->sender = call->peer;
 	hop->url = url;
 	hop->origin = to;
 	call->hops++;
@@ -588,6 +687,14 @@ classify(CURLcode code)
 	}
 }
 
+/* Of this machine, not of the network. */
+static int
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ||
+	       error == ENOBUFS;
+}
+
 static void
 explain(struct http_hop *hop, CURLcode code)
 {
@@ -595,6 +702,16 @@ explain(struct http_hop *hop, CURLcode code)
 	const char *text;
 	long e = 0, proxy = 0;
 
+	if (hop->refused.kind != ADDR_FAR &&
+	    (code == CURLE_COULDNT_CONNECT ||
+		code == CURLE_ABORTED_BY_CALLBACK)) {
+		refused(hop);
+		return;
+	}
+	if (is_shortage(hop->socket_error)) {
+		end(call, HTTP_LOCAL, "%s", strerror(hop->socket_error));
+		return;
+	}
 	text = hop->error[0] != '\0' ? hop->error : curl_easy_strerror(code);
 	curl_easy_getinfo(hop->easy, CURLINFO_OS_ERRNO, &e);
 	curl_easy_getinfo(hop->easy, CURLINFO_HTTP_CONNECTCODE, &proxy);
@@ -621,7 +738,10 @@ static int
 hop_end(struct http_hop *hop, CURLcode code)
 {
 	struct http_call *call = hop->call;
+	char *ip = NULL;
 
+	curl_easy_getinfo(hop->easy, CURLINFO_PRIMARY_IP, &ip);
+	set_peer(hop, ip);
 	if ((code == CURLE_OK || hop->cut) && begin(hop) == 0 &&
 	    is_redirect(call->status) && redirect(hop) == 1)
 		return 0;
@@ -678,6 +798,10 @@ http_start(struct http *h, struct http_call *call)
 	hop->http = h;
 	hop->call = call;
 	hop->auth = 1;
+	if (call->sender != NULL) {
+		hop->restricted = 1;
+		hop->sender = *call->sender;
+	}
 	call->hop = hop;
 	hop->next = h->active;
 	h->active = hop;

@@ -5,12 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "addr.h"
 #include "fdio.h"
 
 /*
  * HTTP exchanges, several at once.  The only user of libcurl.  Only http and
  * https; redirects are followed here, never from https to http, and lose
- * Authorization when they leave scheme, host and port.  Bodies are never
+ * Authorization when they leave scheme, host and port.  Whoever sends us
+ * elsewhere may do so as addr_may_send says: the address of each connection is
+ * judged, through a proxy what is written as an address.  Bodies are never
  * decoded.  All functions are silent: what went wrong is in the call.
  */
 struct http;
@@ -21,6 +24,7 @@ enum http_error {
 	HTTP_UNREACHABLE, /* connection refused, unknown host */
 	HTTP_NOTHTTP,	  /* a reply that is not HTTP: TLS perhaps */
 	HTTP_FAILED,	  /* TLS, redirects: no use to try again */
+	HTTP_REFUSED,	  /* an address or a header that we do not take */
 	HTTP_TOOBIG,	  /* body larger than max */
 	HTTP_STOPPED,	  /* by head or data */
 	HTTP_LOCAL	  /* memory, certificates */
@@ -37,6 +41,9 @@ struct http_call {
 	size_t max;	    /* bytes of body kept in memory */
 	unsigned redirects; /* how many may be followed */
 	int secret;	    /* the body may hold one: see reply_text */
+	int tls;	    /* nothing but https */
+	/* who had us ask for url, when that was not the user; or NULL */
+	const struct addr *sender;
 	/* seconds for the whole of it; 0 is for ever, while bytes arrive */
 	long timeout;
 	/*
@@ -54,6 +61,7 @@ struct http_call {
 	int status;
 	unsigned hops;	    /* redirects followed */
 	char host[300];	    /* host[:port] that was asked last */
+	struct addr peer;   /* the address that it had */
 	struct buf headers; /* name:value lines of the last reply */
 	struct buf body;
 

@@ -63,6 +63,7 @@ http_clear(struct http_call *call)
 	call->status = 0;
 	call->hops = 0;
 	call->host[0] = '\0';
+	memset(&call->peer, 0, sizeof(call->peer));
 }
 
 char *

@@ -303,6 +303,8 @@ registry_manifest(struct registry *r, const char *at, struct buf *body,
 	}
 	if (ep == NULL)
 		return report(r, at, rc, why);
+	r->sender = call.peer;
+	r->sender_tls = strcmp(ep->origin.scheme, "https") == 0;
 	if (http_header(&call, "Content-Type", 0, text, sizeof(text)) != NULL &&
 	    (*type = strdup(text)) == NULL)
 		rc = msg_fail(ST_LOCAL, "%s", r->name);

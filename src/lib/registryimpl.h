@@ -14,6 +14,8 @@ struct registry {
 	char *tag_name;		    /* the same with the tag, if any */
 	char *repository;	    /* library/redis */
 	struct endpoint *endpoints; /* mirrors first, the registry last */
+	struct addr sender;	    /* of the last manifest */
+	int sender_tls;
 };
 
 /*

@@ -128,7 +128,7 @@ reply_fail(const struct http_call *call, char why[REPLY_WHY])
 		status = ST_LOCAL;
 		/* FALLTHROUGH */
 	default:
-		if (call->error == HTTP_TOOBIG)
+		if (call->error == HTTP_TOOBIG || call->error == HTTP_REFUSED)
 			status = ST_REFUSED;
 		snprintf(why, REPLY_WHY, "%s", call->why);
 		return status;

@@ -1,14 +1,12 @@
 /* See LICENSE. */
 #include "token.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "json.h"
 #include "msg.h"
 #include "shown.h"
@@ -19,46 +17,16 @@
 
 /* --- the realm --- */
 
-static int
-local4(const unsigned char *a)
-{
-	return a[0] == 0 || a[0] == 10 || a[0] == 127 ||
-	       (a[0] == 100 && (a[1] & 0xc0) == 64) ||
-	       (a[0] == 169 && a[1] == 254) ||
-	       (a[0] == 172 && (a[1] & 0xf0) == 16) ||
-	       (a[0] == 192 && a[1] == 168) || a[0] >= 224;
-}
-
-static int
-local6(const unsigned char *a)
-{
-	static const unsigned char zero[15],
-	    mapped[12] = {[10] = 0xff, [11] = 0xff};
-	static const unsigned char nat64[12] = {0, 0x64, 0xff, 0x9b};
-
-	if (memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0 ||
-	    (memcmp(a, zero, 12) == 0 && a[12] != 0))
-		return local4(a + 12);
-	return memcmp(a, zero, 15) == 0 || (a[0] & 0xfe) == 0xfc ||
-	       (a[0] == 0xfe && (a[1] & 0x80) == 0x80) || a[0] == 0xff;
-}
-
 /* Whether the host is the literal address of this or a near machine. */
 static int
 is_local(const char *host)
 {
-	unsigned char a[16];
-	char bare[256];
-	size_t n;
+	struct addr a;
 
-	if (inet_pton(AF_INET, host, a) == 1)
-		return local4(a);
-	if (host[0] != '[')
-		return 0;
-	n = strcspn(host + 1, "]%");
-	memcpy(bare, host + 1, n);
-	bare[n] = '\0';
-	return inet_pton(AF_INET6, bare, a) != 1 || local6(a);
+	/* what is in brackets and cannot be read is nothing to ask either */
+	if (addr_read(host, &a) == -1)
+		return host[0] == '[';
+	return a.kind != ADDR_FAR;
 }
 
 static int
@@ -327,6 +295,7 @@ get(struct http *h, const struct token_ask *t, char **token, long *seconds,
 	call.auth = header;
 	call.max = TOKEN_REPLY_MAX;
 	call.secret = 1;
+	call.sender = t->sender;
 	call.redirects = header == NULL ? HTTP_REDIRECTS : 0;
 	call.timeout = TOKEN_TIMEOUT;
 	send_call(h, t, &call);
@@ -362,6 +331,7 @@ post(struct http *h, const struct token_ask *t, char **token, long *seconds,
 	call.post = form;
 	call.max = TOKEN_REPLY_MAX;
 	call.secret = 1;
+	call.sender = t->sender;
 	call.timeout = TOKEN_TIMEOUT;
 	send_call(h, t, &call);
 	if (succeeded(&call))

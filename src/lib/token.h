@@ -9,6 +9,7 @@
 
 struct token_ask {
 	const struct http_origin *registry;
+	const struct addr *sender; /* the address that sent the challenge */
 	const struct challenge *challenge; /* Bearer */
 	const char *repository;
 	const struct auth *auth; /* those of the registry */
