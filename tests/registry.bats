@@ -1318,6 +1318,30 @@ c.sendall(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	pulls
 }
 
+@test "a header that is too large" {
+	fake '{"on":"* /v2/a/*","headers":{"X":"$FILL+102400"}}' \
+	    '{"on":"* /v2/b/*/blobs/*","headers":{"X":["$FILL+70000","$FILL+70000"]}}'
+	run_err 6 "chr-pull: $host/a/b:latest: $host: header of the reply is too large" \
+	    chr-pull "$host/a/b"
+	run_err 6 "chr-pull: $host/a/b:latest: $host: header of the reply is too large" \
+	    chr-pull -n "$host/a/b"
+	run_like 6 "chr-pull: $host/b/b:latest: sha256:*: $host: header of the reply is too large" \
+	    chr-pull -j 1 "$host/b/b"
+}
+
+@test "a body is taken as it is, or in chunks" {
+	# gzip of two letters
+	fake '{"on":"* /v2/a/*","raw":"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nConnection: close\r\n\r\n\u001f\u008b\b\u0000\u0000\u0000\u0000\u0000\u0002\u0003\u00abN\u0000\u0000"}' \
+	    '{"on":"* /v2/b/*","raw":"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"}' \
+	    '{"on":"* /v2/c/*","raw":"HTTP/1.1 200 OK\r\ntransfer-encoding:\tChunked \r\n\r\n2;x\r\n{}\r\n0\r\n\r\n"}'
+	for r in a b; do
+		run_err 6 "chr-pull: $host/$r/b:latest: $host: a Transfer-Encoding other than chunked" \
+		    chr-pull "$host/$r/b"
+	done
+	run_err 6 "chr-pull: $host/c/b:latest: not a manifest: schemaVersion is not 2" \
+	    chr-pull "$host/c/b"
+}
+
 @test "a server that talks no HTTP" {
 	fake '{"on":"*","raw":"SSH-2.0-x\r\n"}'
 	run_like 5 "chr-pull: $host/a/b:latest: $host: *" \

@@ -29,6 +29,7 @@
 #define CONNECT_SECONDS 30L
 #define STALL_SECONDS 60L
 #define BUFFER_BYTES (512L << 10)
+#define TOO_LARGE ((CURLcode)100) /* CURLE_TOO_LARGE, where curl knows it */
 
 struct http {
 	CURLM *multi;
@@ -337,6 +338,30 @@ refused(struct http_hop *hop)
 	    addr_str(&hop->refused, ip), addr_kind(&hop->refused));
 }
 
+static void
+too_large(struct http_call *call)
+{
+	end(call, HTTP_REFUSED, "%s: header of the reply is too large",
+	    call->host);
+}
+
+/* Whether the line says that curl would decode the body. */
+static int
+is_encoded(const char *line, size_t len)
+{
+	static const char name[] = "transfer-encoding:", chunked[] = "chunked";
+	size_t n = sizeof(name) - 1;
+
+	if (len < n || strncasecmp(line, name, n) != 0)
+		return 0;
+	while (n < len && strchr(" \t", line[n]) != NULL)
+		n++;
+	while (len > n && strchr(" \t\r\n", line[len - 1]) != NULL)
+		len--;
+	return len - n != sizeof(chunked) - 1 ||
+	       strncasecmp(line + n, chunked, len - n) != 0;
+}
+
 static size_t
 on_header(char *data, size_t one, size_t len, void *arg)
 {
@@ -349,8 +374,12 @@ on_header(char *data, size_t one, size_t len, void *arg)
 		return len;
 	}
 	if (call->headers.len + len > HEADERS_MAX) {
-		end(call, HTTP_FAILED, "reply header larger than %u bytes",
-		    HEADERS_MAX);
+		too_large(call);
+		return 0;
+	}
+	if (is_encoded(data, len)) {
+		end(call, HTTP_REFUSED,
+		    "%s: a Transfer-Encoding other than chunked", call->host);
 		return 0;
 	}
 	if (buf_add(&call->headers, data, len) == -1) {
@@ -679,12 +708,33 @@ classify(CURLcode code)
 	case CURLE_PARTIAL_FILE:
 		return HTTP_LOST;
 	case CURLE_OUT_OF_MEMORY:
+	case CURLE_FAILED_INIT:
+	case CURLE_NOT_BUILT_IN:
+	case CURLE_BAD_FUNCTION_ARGUMENT:
+	case CURLE_UNKNOWN_OPTION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_ENGINE_INITFAILED:
+	case CURLE_SSL_CIPHER:
 		return HTTP_LOCAL;
 	default:
 		return HTTP_FAILED;
 	}
+}
+
+/*
+ * curl takes no line of a header over 100 kB, and older versions call that
+ * want of memory.  Memory that ends just there is taken for the same.
+ */
+static int
+is_long_line(const struct http_hop *hop, CURLcode code)
+{
+	long sent = 0;
+
+	if (code == TOO_LARGE)
+		return 1;
+	curl_easy_getinfo(hop->easy, CURLINFO_REQUEST_SIZE, &sent);
+	return code == CURLE_OUT_OF_MEMORY && sent > 0 && !hop->begun;
 }
 
 /* Of this machine, not of the network. */
@@ -706,6 +756,10 @@ explain(struct http_hop *hop, CURLcode code)
 	    (code == CURLE_COULDNT_CONNECT ||
 		code == CURLE_ABORTED_BY_CALLBACK)) {
 		refused(hop);
+		return;
+	}
+	if (is_long_line(hop, code)) {
+		too_large(call);
 		return;
 	}
 	if (is_shortage(hop->socket_error)) {
