@@ -407,6 +407,19 @@ credential_helper() {
 	    chr-pull -n "$host/a/b"
 }
 
+@test "a credential helper has standard input, output and error alone" {
+	fake
+	credential_helper 'ls -l /proc/self/fd >"$HOME/open"
+	grep SigIgn "/proc/$$/status" >"$HOME/ignored"; exit 1'
+	run_like 0 "chr-pull: warning: docker-credential-test: exit status 1: *" \
+	    chr-pull -n "$host/a/b" 9</dev/null
+	# ls has what it lists open, too
+	run -0 sed -n 's/.* \([0-9]*\) -> .*/\1/p' "$HOME/open"
+	[ "$output" = "$(printf '%s\n' 0 1 2 3)" ]
+	grep -q ' 3 -> /proc/' "$HOME/open"
+	! grep -q 'SigIgn:.*[13579bdf]...$' "$HOME/ignored"
+}
+
 @test "what a credential helper prints is not shown" {
 	fake
 	credential_helper 'echo "{\"Username\":\"u\",\"Secret\":\"hidden\"}"; exit 1'

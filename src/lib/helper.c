@@ -5,9 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,13 +18,13 @@
 #include "json.h"
 #include "msg.h"
 #include "start.h"
+#include "sys.h"
 
 #define REPLY_MAX (256U << 10)
 #define WAIT_MS 120000
 #define TICK_MS 50
+#define ERR_FD 3
 #define NAME "-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-extern char **environ;
 
 static long
 now_ms(void)
@@ -86,36 +86,50 @@ drain(int fd, pid_t pid, struct buf *b)
 	}
 }
 
-/* Starts "program get" between two pipes, with the signals of the caller. */
+/*
+ * Becomes "program get" between two pipes, with nothing open but 0 to 2 and the
+ * signals of the caller.  Why it did not goes to err.
+ */
+static _Noreturn void
+become(const char *program, int in, int out, int err)
+{
+	struct sigaction usual = {.sa_handler = SIG_DFL};
+	char get[] = "get", *argv[] = {(char *)(size_t)program, get, NULL};
+	sigset_t set;
+	int e, sig;
+
+	start_ignored(&set);
+	for (sig = 1; sig < NSIG; sig++)
+		if (sigismember(&set, sig) == 1)
+			sigaction(sig, &usual, NULL);
+	if (dup2(in, 0) == -1 || dup2(out, 1) == -1 ||
+	    dup2(err, ERR_FD) == -1 ||
+	    fcntl(ERR_FD, F_SETFD, FD_CLOEXEC) == -1 ||
+	    sys_close_range(ERR_FD + 1, INT_MAX) == -1)
+		_exit(1);
+	execvp(program, argv);
+	e = errno;
+	fdio_write(ERR_FD, &e, sizeof(e));
+	_exit(1);
+}
+
+/* Starts it; -1 and errno when it cannot be executed. */
 static int
 start(const char *program, int in, int out, pid_t *pid)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t set;
-	char get[] = "get", *name, *argv[3];
-	int e;
+	int e = 0, err[2];
 
-	if ((name = strdup(program)) == NULL)
+	if (pipe2(err, O_CLOEXEC) == -1)
 		return -1;
-	argv[0] = name;
-	argv[1] = get;
-	argv[2] = NULL;
-	start_ignored(&set);
-	if ((e = posix_spawn_file_actions_init(&files)) != 0)
-		goto out;
-	if ((e = posix_spawnattr_init(&attr)) != 0)
-		goto out_files;
-	if ((e = posix_spawnattr_setsigdefault(&attr, &set)) == 0 &&
-	    (e = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF)) == 0 &&
-	    (e = posix_spawn_file_actions_adddup2(&files, in, 0)) == 0 &&
-	    (e = posix_spawn_file_actions_adddup2(&files, out, 1)) == 0)
-		e = posix_spawnp(pid, name, &files, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-out_files:
-	posix_spawn_file_actions_destroy(&files);
-out:
-	free(name);
+	if ((*pid = fork()) == 0)
+		become(program, in, out, err[1]);
+	if (*pid == -1)
+		e = errno;
+	close(err[1]);
+	if (*pid != -1 && fdio_read(err[0], &e, sizeof(e)) == sizeof(e))
+		while (waitpid(*pid, NULL, 0) == -1 && errno == EINTR)
+			continue;
+	close(err[0]);
 	errno = e;
 	return e == 0 ? 0 : -1;
 }
