@@ -86,14 +86,15 @@ LIB = addr.o ahead.o apply.o auth.o blob.o boot.o certs.o challenge.o \
 	gunzip.o helper.o http.o httpreply.o image.o imageconfig.o \
 	imagefile.o inflate.o json.o launch.o layer.o leftovers.o listing.o \
 	lock.o manifest.o members.o mirrors.o mkroot.o mounts.o msg.o \
-	names.o newdir.o own.o passwd.o path.o pax.o place.o platform.o \
-	progress.o proxy.o prune.o pull.o ref.o registry.o reply.o rmtree.o \
-	root.o shown.o space.o start.o store.o supervise.o sys-walk.o tar.o \
-	token.o trust.o unpack.o wire.o worker.o $(LIB_$(SYS))
+	names.o newdir.o own.o pace.o passwd.o path.o pax.o place.o \
+	platform.o progress.o proxy.o prune.o pull.o ref.o registry.o \
+	reply.o rmtree.o root.o shown.o space.o start.o store.o supervise.o \
+	sys-walk.o tar.o token.o trust.o unpack.o wire.o worker.o \
+	$(LIB_$(SYS))
 
 UNIT = test_addr test_ahead test_auth test_challenge test_config \
-	test_explain test_manifest test_msg test_own test_passwd test_pax \
-	test_platform test_proxy test_ref test_shown test_wire
+	test_explain test_manifest test_msg test_own test_pace test_passwd \
+	test_pax test_platform test_proxy test_ref test_shown test_wire
 FUZZ = fuzz_archive fuzz_auth fuzz_challenge fuzz_layer fuzz_manifest \
 	fuzz_passwd fuzz_pax fuzz_ref fuzz_tar fuzz_wire
 

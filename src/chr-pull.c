@@ -423,6 +423,7 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'v':
 			o->verbose = 1;
+			msg_watch();
 			break;
 		default:
 			usage();

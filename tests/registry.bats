@@ -880,6 +880,25 @@ parts() {
 	run_ok chr-pull -q "$host/a/b"
 }
 
+@test "a blob that does not come is given up, framing or not" {
+	need_faults
+	fake
+	end_server "$server"
+	fake '{"on":"GET /v2/z/*/blobs/'"$layer"'","status":404}' \
+	    '{"on":"GET /v2/a/*/blobs/*","hold":"never"}' \
+	    '{"on":"GET /v2/b/*/blobs/*","raw":"HTTP/1.1 200 OK\r\nX: ","drip":"x"}' \
+	    '{"on":"GET /v2/c/*/blobs/*","raw":"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;","drip":"x"}' \
+	    '{"on":"GET /v2/d/*/blobs/*","raw":"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n","drip":"1\r\nx\r\n"}'
+	# all but the last layer comes here
+	run_like 3 "*" chr-pull -j 1 "$host/z/x"
+	export FAULT_PACE_MS=100
+	for r in a b c d; do
+		run_err 5 "chr-pull: $host/$r/x:latest: $layer: $host: less than 10000 bytes in 60 s" \
+		    chr-pull "$host/$r/x"
+		asked "GET /v2/$r/x/blobs/" 5
+	done
+}
+
 # --- content ---
 
 @test "a manifest of 5 MiB" {

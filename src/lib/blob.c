@@ -201,6 +201,25 @@ out:
 	return rc;
 }
 
+void
+blob_say_busy(const struct descriptor *d)
+{
+	msg_note("%s: waiting for another process that fetches it", d->digest);
+}
+
+int
+blob_wait(struct store *st, const struct descriptor *d, struct blob **b)
+{
+	int rc, told = 0;
+
+	while ((rc = blob_begin(st, d, b)) == BLOB_BUSY) {
+		if (!told++)
+			blob_say_busy(d);
+		usleep(20000);
+	}
+	return rc;
+}
+
 uint64_t
 blob_offset(const struct blob *b)
 {
@@ -408,9 +427,7 @@ store_blob_put(
 	int rc;
 
 	strcpy(d.digest, digest);
-	while ((rc = blob_begin(st, &d, &b)) == BLOB_BUSY)
-		usleep(20000);
-	if (rc == BLOB_DONE)
+	if ((rc = blob_wait(st, &d, &b)) == BLOB_DONE)
 		return 0;
 	if (rc != BLOB_OURS)
 		return rc;

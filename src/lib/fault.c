@@ -65,6 +65,14 @@ fault_hit(const char *name)
 	abort();
 }
 
+long
+fault_number(const char *variable, long usual)
+{
+	const char *s = getenv(variable);
+
+	return s != NULL ? strtol(s, NULL, 10) : usual;
+}
+
 #else
 
 /* A translation unit may not be empty. */

@@ -9,15 +9,22 @@
  * the process there by SIGKILL.  STOP stops it there by SIGSTOP; after a
  * SIGCONT it continues without a failure, so that a test can act at exactly
  * that moment.  FAULT_LOG=file appends each place's name as it is passed.
- * A release build has none of this.
  *
  *	if (FAULT("store_rename") || renameat(...) == -1)
+ *
+ * A limit may be FAULT_NUMBER(name, usual): a test sets FAULT_name in the
+ * environment to meet it soon.
+ *
+ * A release build has none of this.
  */
 #ifdef FAULTS
 int fault_hit(const char *);
+long fault_number(const char *, long usual);
 #define FAULT(name) (fault_hit(name))
+#define FAULT_NUMBER(name, usual) (fault_number("FAULT_" name, usual))
 #else
 #define FAULT(name) (0)
+#define FAULT_NUMBER(name, usual) (usual)
 #endif
 
 #endif

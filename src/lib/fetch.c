@@ -40,6 +40,7 @@ struct item {
 	long began;
 	int status; /* of the store or the content, already reported */
 	int again;  /* this reply is no use, the next may be */
+	int told;   /* that another process has it */
 	struct http_call call;
 	struct fetch *fetch;
 };
@@ -262,6 +263,8 @@ begin(struct item *it)
 	if (it->blob == NULL) {
 		rc = blob_begin(f->store, it->d, &it->blob);
 		if (rc == BLOB_BUSY) {
+			if (!it->told++)
+				blob_say_busy(it->d);
 			it->when = endpoint_now() + BUSY_MS;
 			return 0;
 		}
@@ -353,7 +356,10 @@ renew(struct item *it)
 	return wait_for(it, 0);
 }
 
-/* A try that brought something does not count. */
+/*
+ * A try that brought something does not count; but one that ended because it
+ * brought too little does, or a server could go on like that for ever.
+ */
 static void
 count_progress(struct item *it)
 {
@@ -362,7 +368,8 @@ count_progress(struct item *it)
 	if (offset <= it->high)
 		return;
 	if (offset - it->high >= PROGRESS_BYTES ||
-	    endpoint_now() - it->began >= PROGRESS_MS) {
+	    (endpoint_now() - it->began >= PROGRESS_MS &&
+		it->call.error != HTTP_SLOW)) {
 		it->tries = 1;
 		it->renewed = 0;
 	}
@@ -410,7 +417,8 @@ failed(struct item *it)
 	if (rc != ST_LOCAL && it->tries < tries &&
 	    reply_passing(&it->call, 1) &&
 	    (ms = reply_delay(&it->call, it->tries)) != -1) {
-		if (it->tries == 1 && it->high > it->start)
+		if ((it->tries == 1 && it->high > it->start) ||
+		    it->call.error == HTTP_SLOW)
 			ms = 0;
 		if (r->opts.verbose)
 			msg_say("%s: %s; trying again in %ld.%ld s",

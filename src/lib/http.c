@@ -17,6 +17,7 @@
 
 #include "certs.h"
 #include "msg.h"
+#include "pace.h"
 #include "proxy.h"
 #include "shown.h"
 
@@ -47,6 +48,7 @@ struct http_hop {
 	char *url;
 	char error[CURL_ERROR_SIZE];
 	struct http_origin origin;
+	struct pace pace;   /* of a call without timeout */
 	struct addr sender; /* who has us ask this, where restricted */
 	struct addr refused;
 	int restricted; /* by addr_may_send */
@@ -68,6 +70,15 @@ static int MSG_PRINTF(3, 4)
 	vsnprintf(call->why, sizeof(call->why), fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+static long
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000L + t.tv_nsec / 1000000;
 }
 
 /* --- URLs --- */
@@ -424,6 +435,7 @@ on_body(char *data, size_t one, size_t len, void *arg)
 	int good;
 
 	(void)one;
+	pace_add(&hop->pace, len);
 	if (begin(hop) == -1)
 		return 0;
 	good = call->status == 200 || call->status == 206;
@@ -622,6 +634,7 @@ hop_start(struct http_hop *hop)
 	hop->begun = hop->cut = hop->done = hop->socket_error = 0;
 	memset(&hop->refused, 0, sizeof(hop->refused));
 	hop->error[0] = '\0';
+	pace_start(&hop->pace, now_ms());
 	http_origin_str(&hop->origin, call->host, sizeof(call->host));
 	if ((hop->easy = curl_easy_init()) == NULL || set_headers(hop) == -1)
 		return end(call, HTTP_LOCAL, "%s", strerror(ENOMEM));
@@ -869,6 +882,24 @@ http_start(struct http *h, struct http_call *call)
 	}
 }
 
+/* Ends what has come to a halt.  Framing and headers move nothing. */
+static void
+check_pace(struct http *h)
+{
+	struct http_hop *hop;
+	long now = now_ms();
+
+	for (hop = h->active; hop != NULL; hop = hop->next)
+		if (!hop->done && hop->call->timeout == 0 &&
+		    pace_lost(&hop->pace, now)) {
+			end(hop->call, HTTP_SLOW,
+			    "%s: less than %d bytes in %d s", hop->call->host,
+			    PACE_BYTES, PACE_SECONDS);
+			hop_clean(hop);
+			hop->done = 1;
+		}
+}
+
 /* Moves everything on, waiting ms at most. */
 static void
 turn(struct http *h, int ms)
@@ -891,6 +922,7 @@ turn(struct http *h, int ms)
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &hop);
 		hop_end(hop, code);
 	}
+	check_pace(h);
 }
 
 void
@@ -927,15 +959,6 @@ http_wait(struct http *h, int ms)
 		return call;
 	turn(h, ms);
 	return next_done(h);
-}
-
-static long
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000L + t.tv_nsec / 1000000;
 }
 
 void

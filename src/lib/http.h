@@ -21,6 +21,7 @@ struct http;
 enum http_error {
 	HTTP_OK = 0,	  /* a reply, whatever its status */
 	HTTP_LOST,	  /* worth another try: reset, timeout, cut short */
+	HTTP_SLOW,	  /* less than PACE_BYTES in PACE_SECONDS */
 	HTTP_UNREACHABLE, /* connection refused, unknown host */
 	HTTP_NOTHTTP,	  /* a reply that is not HTTP: TLS perhaps */
 	HTTP_FAILED,	  /* TLS, redirects: no use to try again */
@@ -44,7 +45,7 @@ struct http_call {
 	int tls;	    /* nothing but https */
 	/* who had us ask for url, when that was not the user; or NULL */
 	const struct addr *sender;
-	/* seconds for the whole of it; 0 is for ever, while bytes arrive */
+	/* seconds for the whole of it; 0: as long as the body moves (pace.h) */
 	long timeout;
 	/*
 	 * Where not NULL: head is called once the last reply's header is

@@ -482,9 +482,7 @@ copy_member(struct extract *x, struct decoder *in, const struct descriptor *d)
 	size_t len;
 	int rc = 0;
 
-	while ((rc = blob_begin(x->store, d, &b)) == BLOB_BUSY)
-		usleep(20000);
-	if (rc == BLOB_DONE)
+	if ((rc = blob_wait(x->store, d, &b)) == BLOB_DONE)
 		return 0;
 	if (rc != BLOB_OURS || (rc = blob_restart(b)) != 0)
 		goto out;
@@ -580,9 +578,7 @@ copy_file(struct members *m, struct store *st, const struct descriptor *d,
 	ssize_t n;
 	int fd, rc;
 
-	while ((rc = blob_begin(st, d, &b)) == BLOB_BUSY)
-		usleep(20000);
-	if (rc == BLOB_DONE)
+	if ((rc = blob_wait(st, d, &b)) == BLOB_DONE)
 		return 0;
 	if (rc != BLOB_OURS)
 		return rc;

@@ -10,6 +10,7 @@
 
 static void (*before)(void);
 static int deferred = -1;
+static int watched;
 
 /* The length of the UTF-8 sequence at s, control characters left out, or 0. */
 static size_t
@@ -151,21 +152,50 @@ msg_failx(int status, const char *fmt, ...)
 	return status;
 }
 
-void
-msg_say(const char *fmt, ...)
+static void say(const char *, va_list) MSG_PRINTF(1, 0);
+
+static void
+say(const char *fmt, va_list ap)
 {
 	char text[3072], safe[4096];
-	va_list ap;
 	int e = errno;
 
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	msg_escape(safe, sizeof(safe), text);
 	if (before != NULL)
 		before();
 	fprintf(stderr, "%s\n", safe);
 	errno = e;
+}
+
+void
+msg_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+void
+msg_note(const char *fmt, ...)
+{
+	va_list ap;
+	int e = errno;
+
+	if (watched || isatty(STDERR_FILENO)) {
+		va_start(ap, fmt);
+		say(fmt, ap);
+		va_end(ap);
+	}
+	errno = e;
+}
+
+void
+msg_watch(void)
+{
+	watched = 1;
 }
 
 void

@@ -36,6 +36,10 @@ int msg_failx(int, const char *, ...) MSG_PRINTF(2, 3);
  */
 void msg_say(const char *, ...) MSG_PRINTF(1, 2);
 
+/* A line of that kind for who watches: on a terminal, or after msg_watch. */
+void msg_note(const char *, ...) MSG_PRINTF(1, 2);
+void msg_watch(void);
+
 /*
  * In a child process whose parent decides what is said: what msg_fail and
  * msg_failx would print goes to fd, a line each; warnings are printed as ever.

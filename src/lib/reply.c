@@ -193,6 +193,7 @@ reply_passing(const struct http_call *call, int known)
 	case HTTP_OK:
 		break;
 	case HTTP_LOST:
+	case HTTP_SLOW:
 		return 1;
 	case HTTP_UNREACHABLE:
 		return known;

@@ -41,6 +41,10 @@ int blob_have(struct store *, const struct descriptor *);
  * another process writes it; ask again later.  Else a status > 0.
  */
 int blob_begin(struct store *, const struct descriptor *, struct blob **b);
+/* The same, but waits for that process. */
+int blob_wait(struct store *, const struct descriptor *, struct blob **b);
+/* Says that we wait, to who watches. */
+void blob_say_busy(const struct descriptor *);
 uint64_t blob_offset(const struct blob *);
 /* 0; ST_REFUSED when it would grow past its size; ST_LOCAL. */
 int blob_write(struct blob *, const void *, size_t);
