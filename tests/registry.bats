@@ -1400,6 +1400,44 @@ both_asked() {
 	asked "GET /v2/a/b/blobs/$layer" 1
 }
 
+# says N TEXT FILE: N lines of the file have it.
+says() {
+	[ "$(grep -c "$2" "$3")" = "$1" ]
+}
+
+@test "who waits for another process says so, once, where somebody watches" {
+	fake
+	first=$manifest
+	end_server "$server"
+	# another image of the same blobs
+	manifest_as 'm["annotations"] = {"a": "b"}'
+	fake '{"on":"GET /v2/*/blobs/'"$layer"'","hold":"go"}'
+	chr-pull "$host/a/b@$first" 2>err.first 3>&- &
+	pids=$!
+	wait_for grep -q "blobs/$layer" requests
+	wait="$layer: waiting for another process that fetches it"
+	chr-pull -v "$host/a/c" >/dev/null 2>err.layer 3>&- &
+	pids+=" $!"
+	wait_for grep -qxF "$wait" err.layer
+	image="image ${first#sha256:}: waiting for another process that has it"
+	chr-pull -v "$host/a/b@$first" >/dev/null 2>err.image 3>&- &
+	pids+=" $!"
+	wait_for grep -qxF "$image" err.image
+	"$FIXTURES/on_tty" chr-pull -q "$host/a/b@$first" >seen 3>&- &
+	pids+=" $!"
+	wait_for grep -qF "$image" seen
+	chr-pull "$host/a/b@$first" 2>err.quiet >/dev/null 3>&- &
+	pids+=" $!"
+	: >go
+	for pid in $pids; do
+		wait "$pid"
+	done
+	says 1 "$wait" err.layer
+	says 1 "$image" err.image
+	[ ! -s err.quiet ] && [ ! -s err.first ]
+	asked "GET /v2/.*/blobs/$layer" 1
+}
+
 @test "a layer twice in an image is fetched once" {
 	mkimage -f oci -n 1 img "file a 644 x" "file b 644 y" "file a 644 x" \
 	    >digest

@@ -27,6 +27,19 @@ image_path(const char *digest, const char *prefix, char path[STORE_PATH_MAX])
 	    ref_digest_hex(digest));
 }
 
+static int
+lock_or_wait(int fd, const char *path, int how)
+{
+	const char *name = strrchr(path, '/') + 1;
+	int rc = lock_try(fd, how);
+
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
+	msg_note("image %s: waiting for another process that has it",
+	    name + (*name == '.'));
+	return lock_wait(fd, how);
+}
+
 /*
  * Opens and locks a directory of images/, waiting for whoever has it.  The
  * descriptor; -1 and errno, ENOENT when it went away meanwhile.
@@ -40,7 +53,7 @@ lock_directory(struct store *st, const char *path, int how)
 	    st->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
-	if ((e = lock_wait(fd, how) == -1 ? errno : 0) == 0) {
+	if ((e = lock_or_wait(fd, path, how) == -1 ? errno : 0) == 0) {
 		if (fdio_is_named(st->fd, path, fd))
 			return fd;
 		e = ENOENT;
