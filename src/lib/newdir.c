@@ -58,25 +58,18 @@ newdir_make(int dirfd, const char *name, mode_t mode)
 		 ? -1
 		 : openat(dirfd, name,
 		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1) {
-		if (errno == ENOTDIR || errno == ELOOP)
-			errno = ESTALE;
-		goto fail;
-	}
-	if (!is_new(dirfd, fd)) {
-		close(fd);
+	if (fd == -1 && (errno == ENOTDIR || errno == ELOOP))
 		errno = ESTALE;
-		return -1;
-	}
-	if (!FAULT("newdir_mode") && sys_clear_acl(fd, "") == 0 &&
-	    fchmod(fd, mode) == 0)
+	else if (fd != -1 && !is_new(dirfd, fd))
+		errno = ESTALE;
+	else if (fd != -1 && !FAULT("newdir_mode") &&
+		 sys_clear_acl(fd, "") == 0 && fchmod(fd, mode) == 0)
 		return fd;
-fail:
 	e = errno;
 	if (fd != -1)
 		close(fd);
-	if (e != ESTALE)
-		unlinkat(dirfd, name, AT_REMOVEDIR);
+	/* an empty directory at most, whosever it is */
+	unlinkat(dirfd, name, AT_REMOVEDIR);
 	errno = e;
 	return -1;
 }
