@@ -70,8 +70,8 @@ helper_prepare() {
 	# may wait for ever
 	leaks=1
 	case ${BATS_TEST_FILENAME##*/} in
-	chr-exec.bats | chrun.bats | man.bats | pipelines.bats | redis.bats | \
-	    roots.bats) leaks=0 ;;
+	caller.bats | chr-exec.bats | chrun.bats | man.bats | pipelines.bats | \
+	    redis.bats | roots.bats) leaks=0 ;;
 	esac
 	export ASAN_OPTIONS=log_path=$T/sanitizer:exitcode=99:detect_leaks=$leaks
 	export UBSAN_OPTIONS=log_path=$T/sanitizer:print_stacktrace=1
