@@ -27,6 +27,7 @@ struct listing {
 	struct store *store;
 	int people; /* on a terminal */
 	int verbose;
+	int failed; /* and that is said; the rest is shown */
 	time_t now;
 	char *(*rows)[COLUMNS]; /* NULL: no such column */
 	size_t n;
@@ -192,9 +193,14 @@ add_image(void *arg, const char *name, const char *digest)
 	if (!l->verbose && strchr(name, '@') != NULL)
 		return 0;
 	if ((fd = store_image_open(l->store, digest)) == -1)
-		return 0;
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	platform = config_read1(fd, "platform");
 	v = config_read(fd, "size");
+	if (platform == NULL || (v == NULL && errno != ENOENT)) {
+		msg_warn("%s/images/%s", store_path(l->store),
+		    ref_digest_hex(digest));
+		l->failed = 1;
+	}
 	if (fstatat(fd, "name", &st, 0) == -1)
 		st.st_mtime = l->now;
 	size_text(
@@ -216,9 +222,9 @@ list_images(struct listing *l)
 	if (l->people)
 		add_row(l, (const char *[COLUMNS]){
 			       "NAME", "DIGEST", "PLATFORM", "SIZE", "AGE"});
-	if (l->store != NULL)
-		store_names(l->store, add_image, l);
-	return 0;
+	if (l->store != NULL && store_names(l->store, add_image, l) != 0)
+		l->failed = 1;
+	return l->failed ? ST_LOCAL : 0;
 }
 
 /* --- roots --- */
@@ -295,10 +301,12 @@ add_root(struct listing *l, const struct root *r)
 
 	if ((rc = measure(r, &bytes)) == 1)
 		return 0;
-	image = config_read1(r->fd, "image");
+	if ((image = config_read1(r->fd, "image")) == NULL)
+		rc = msg_fail(-1, "%s: image", r->path);
 	if (fstatat(r->fd, "image", &st, 0) == -1)
 		st.st_mtime = l->now;
-	sys_users_of(r->path, add_pid, &p);
+	if (sys_users_of(r->path, add_pid, &p) == -1 && errno != ENOENT)
+		rc = msg_fail(-1, "%s: processes", r->path);
 	held = p.n > 0 ? 1 : is_held(r);
 	size_text(l, bytes, size);
 	age_text(l, st.st_mtime, age);
@@ -319,18 +327,23 @@ list_directory(struct listing *l, const char *dir)
 	const char *why;
 	struct root r;
 	char *path;
-	int i, n, rc = 0;
+	int i, n, opened, rc = 0;
 
 	if ((n = scandir(dir, &list, NULL, alphasort)) == -1)
 		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "%s", dir);
 	for (i = 0; i < n; i++) {
 		path = fdio_fmt("%s/%s/root", dir, list[i]->d_name);
-		if (path != NULL && list[i]->d_name[0] != '.' &&
-		    root_open(path, &r, &why) == 0) {
+		opened = path != NULL && list[i]->d_name[0] != '.'
+			     ? root_open(path, &r, &why)
+			     : 1;
+		if (opened == 0) {
 			if (add_root(l, &r) != 0)
 				rc = ST_LOCAL;
 			root_close(&r);
-		}
+		} else if (path == NULL || (opened == -1 && errno != ENOENT &&
+					       errno != ENOTDIR))
+			rc = msg_fail(
+			    ST_LOCAL, "%s", path != NULL ? path : dir);
 		free(path);
 		free(list[i]);
 	}

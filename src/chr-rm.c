@@ -117,10 +117,10 @@ remove_image(const struct options *o, const char *operand)
 		return o->force ? 0
 				: msg_failx(ST_NOTFOUND, "%s: not in the store",
 				      operand);
-	if (o->force && !store_has(o->gc.store, operand))
-		return 0;
-	if ((rc = store_find(o->gc.store, operand, digest)) != 0)
-		return rc;
+	rc = o->force ? store_lookup(o->gc.store, operand, digest)
+		      : store_find(o->gc.store, operand, digest);
+	if (rc != 0)
+		return o->force && rc == ST_NOTFOUND ? 0 : rc;
 	return gc_remove_image(&o->gc, operand, digest);
 }
 

@@ -351,3 +351,73 @@ aged() {
 	run_ok chr-rm -g
 	[ ! -e "$CHR_STORE/blobs/sha256/$(printf %064d 4)" ]
 }
+
+# fails FAULT REASON STATUS MESSAGE COMMAND...: it says so where that fails.
+fails() {
+	local fault=$1 reason=$2 status=$3 message=$4
+
+	shift 4
+	FAULT=$fault run_err "$status" "$message: $reason" "$@"
+}
+
+@test "what cannot be examined is no other thing" {
+	need_faults
+	pulled
+	root=$(chr-mkroot box)
+	while read -r e reason; do
+		fails "root_open:1:$e" "$reason" 1 "chr-rm: $root" chr-rm "$root"
+		fails "root_open:1:$e" "$reason" 125 "chr-exec: $root" \
+		    chr-exec "$root" true
+	done <<-'EOT'
+		EMFILE Too many open files
+		ENOMEM Cannot allocate memory
+		EIO Input/output error
+	EOT
+	reason="Input/output error"
+	fails root_open:1:EIO "$reason" 1 "chr-ls: $root" chr-ls -r
+	fails exists:2:EIO "$reason" 1 "chr-ls: $CHR_STORE/blobs" chr-ls
+	fails names_read:1:EIO "$reason" 1 "chr-ls: $CHR_STORE/names" chr-ls
+	fails names_read:2:EIO "$reason" 1 \
+	    "chr-ls: $CHR_STORE/names/docker.io" chr-ls
+	while read -r place object; do
+		fails "$place" "$reason" 1 "chr-rm: $object" chr-rm -g -a 0
+		[ -d "$CHR_STORE/images/${box##*:}/root" ]
+		[ -e "$CHR_STORE/blobs/sha256/${box##*:}" ]
+		root=$(chr-mkroot box)
+	done <<-EOT
+		root_open:1:EIO $root
+		gc_list:1:EIO $CHR_STORE/roots
+		gc_list:2:EIO $CHR_STORE/images
+		names_read:1:EIO $CHR_STORE/names
+		names_read:2:EIO $CHR_STORE/names/docker.io
+		gc_list:3:EIO $CHR_STORE/images
+		gc_list:4:EIO $CHR_STORE/blobs/sha256
+	EOT
+	run_ok chr-rm -g -a 0
+}
+
+with_descriptors() {
+	prlimit --nofile="$1" "${@:2}" 3>&- 4>&-
+}
+
+@test "few descriptors: an error, or all is done" {
+	pulled
+	root=$(chr-mkroot box)
+	for n in {4..30}; do
+		run_like 1 "chr-rm: *: Too many open files" \
+		    with_descriptors "$n" chr-rm "$root" || break
+	done
+	[ "$status" = 0 ] && [ -z "$stderr" ]
+}
+
+@test "-g without /proc: who uses roots cannot be told" {
+	pulled
+	one=$(chr-mkroot box)
+	two=$(chr-mkroot box)
+	mkdir proc
+	run_err 1 "chr-rm: /proc: not mounted: it cannot be told who uses roots,\
+ they stay" unshare -m sh -c 'mount --bind proc /proc; exec chr-rm -g -a 0'
+	[ -e "${one%/root}/idle" ] && [ -d "$one" ] && [ -d "$two" ]
+	run_ok chr-rm -g -a 0
+	no_roots
+}

@@ -67,10 +67,10 @@ list_has(const struct list *l, const char *s)
 
 /*
  * The names in a directory, read before any of them changes.  A directory that
- * is not there is empty.
+ * is not there is empty.  name is for messages.  0, or -1 after one.
  */
 static int
-list_directory(int dirfd, const char *path, struct list *l)
+list_directory(int dirfd, const char *path, const char *name, struct list *l)
 {
 	struct dirent *e;
 	DIR *d;
@@ -79,16 +79,33 @@ list_directory(int dirfd, const char *path, struct list *l)
 	fd = openat(
 	    dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
-		return errno == ENOENT ? 0 : msg_fail(-1, "%s", path);
-	if ((d = fdopendir(fd)) == NULL) {
+		return errno == ENOENT ? 0 : msg_fail(-1, "%s", name);
+	if (FAULT("gc_list") || (d = fdopendir(fd)) == NULL) {
+		msg_warn("%s", name);
 		close(fd);
-		return msg_fail(-1, "%s", path);
+		return -1;
 	}
-	while (rc == 0 && (e = readdir(d)) != NULL)
+	while (rc == 0 && (errno = 0, e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			rc = list_add(l, e->d_name);
+	if (errno != 0)
+		rc = msg_fail(-1, "%s", name);
 	closedir(d);
-	return rc == -1 ? msg_fail(-1, "%s", path) : 0;
+	return rc;
+}
+
+/* The same for a directory of the store. */
+static int
+list_stored(const struct gc *gc, const char *path, struct list *l)
+{
+	char *name;
+	int rc;
+
+	if ((name = fdio_fmt("%s/%s", store_path(gc->store), path)) == NULL)
+		return msg_fail(-1, "%s", path);
+	rc = list_directory(store_fd(gc->store), path, name, l);
+	free(name);
+	return rc;
 }
 
 static void
@@ -107,17 +124,37 @@ count_user(void *arg, pid_t pid)
 	++*(size_t *)arg;
 }
 
-/* Whether the root, whose lock is ours, has outlived its use. */
+/* Whether processes are in the root: 1, 0; -1 after a message. */
+static int
+has_users(const struct root *r)
+{
+	static int said;
+	size_t users = 0;
+	int rc;
+
+	rc = sys_users_of(r->path, count_user, &users);
+	if (rc == -1)
+		return msg_fail(-1, "%s: processes", r->path);
+	if (rc == 1 && !said) {
+		msg_warnx("/proc: not mounted: it cannot be told who uses "
+			  "roots, they stay");
+		said = 1;
+	}
+	return rc == 1 ? -1 : users > 0;
+}
+
+/* Whether the root, whose lock is ours, has outlived its use: 1, 0; -1 after a
+ * message. */
 static int
 is_stale(const struct gc *gc, const struct root *r)
 {
 	struct stat st;
-	size_t users = 0;
 	int used;
 
-	if (sys_users_of(r->path, count_user, &users) != 0 || users > 0) {
-		unlinkat(r->fd, "idle", 0);
-		return 0;
+	if ((used = has_users(r)) != 0) {
+		if (used == 1)
+			unlinkat(r->fd, "idle", 0);
+		return used == 1 ? 0 : -1;
 	}
 	used = fstatat(r->fd, "idle", &st, AT_SYMLINK_NOFOLLOW) == -1;
 	if (fstatat(r->fd, "remove", &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -136,21 +173,23 @@ is_stale(const struct gc *gc, const struct root *r)
 static int
 collect_open(const struct gc *gc, struct root *r)
 {
-	int lock, locked, rc = 0;
+	int lock, rc;
 
 	if ((lock = root_open_lock(r, O_RDWR)) == -1)
 		/* another removes it */
 		return errno == ENOENT
 			   ? 0
 			   : msg_fail(ST_LOCAL, "%s: lock", r->path);
-	if ((locked = lock_try(lock, LOCK_EX)) == -1)
-		rc = msg_fail(ST_LOCAL, "%s: lock", r->path);
-	else if (locked == 1 && is_stale(gc, r)) {
+	if ((rc = lock_try(lock, LOCK_EX)) == -1)
+		msg_warn("%s: lock", r->path);
+	else if (rc == 1)
+		rc = is_stale(gc, r);
+	if (rc == 1) {
 		say(gc, "root", r->path);
 		rc = root_remove(r, lock);
 	}
 	close(lock);
-	return rc;
+	return rc == 0 ? 0 : ST_LOCAL;
 }
 
 /* Adds the path of one that stays and is not known to be on disk. */
@@ -165,12 +204,18 @@ collect_root(const struct gc *gc, const char *dir, const char *name,
 
 	if ((path = fdio_fmt("%s/%s/root", dir, name)) == NULL)
 		return msg_fail(ST_LOCAL, "%s", dir);
-	if (root_open(path, &r, &why) == 0) {
+	switch (root_open(path, &r, &why)) {
+	case 0:
 		rc = collect_open(gc, &r);
 		if (boot_of(r.fd) == BOOT_THIS &&
 		    list_add(unsynced, r.path) == -1)
 			rc = msg_fail(ST_LOCAL, "%s", r.path);
 		root_close(&r);
+		break;
+	case -1:
+		/* a file, another's directory, or removed meanwhile */
+		if (errno != ENOENT && errno != ENOTDIR)
+			rc = msg_fail(ST_LOCAL, "%s", path);
 	}
 	free(path);
 	return rc;
@@ -203,7 +248,7 @@ collect_roots(const struct gc *gc, const char *dir, struct list *unsynced)
 	dirfd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd == -1)
 		rc = msg_fail(ST_LOCAL, "%s", dir);
-	else if (list_directory(dirfd, ".", &l) == -1)
+	else if (list_directory(dirfd, ".", real, &l) == -1)
 		rc = ST_LOCAL;
 	for (i = 0; i < l.n; i++) {
 		rc1 = l.v[i][0] == '.'
@@ -334,11 +379,14 @@ same_image(void *arg, const char *name, const char *digest)
 	return strcmp(arg, ref_digest_hex(digest)) == 0;
 }
 
-/* Asked again once the image is locked: chr-pull names what it has locked. */
+/*
+ * Asked again once the image is locked: chr-pull names what it has locked.  -1
+ * after a message.
+ */
 static int
 is_named(const struct gc *gc, char *hex)
 {
-	return store_names(gc->store, same_image, hex) != 0;
+	return store_names(gc->store, same_image, hex);
 }
 
 /* Whether name, perhaps hidden, is what the store calls images and blobs. */
@@ -355,19 +403,21 @@ is_hex(const char *name, const char *suffix)
 static int
 collect_image(const struct gc *gc, char *name)
 {
-	int fd, rc = 0;
+	int fd, kept, rc = 0;
 
 	if ((fd = lock_image(gc, name)) == -1)
 		return is_taken() ? 0
 				  : msg_fail(ST_LOCAL, "%s/images/%s: lock",
 					store_path(gc->store), name);
-	if (name[0] == '.' ||
-	    (!is_named(gc, name) && !gc_has_overlays(gc->store, name))) {
+	kept = name[0] == '.' ? 0 : is_named(gc, name);
+	if (kept == 0 && name[0] != '.')
+		kept = gc_has_overlays(gc->store, name);
+	if (kept == 0) {
 		say(gc, "image", name);
 		rc = remove_tree(gc, name);
 	}
 	close(fd);
-	return rc;
+	return kept == -1 ? ST_LOCAL : rc;
 }
 
 int
@@ -377,7 +427,7 @@ gc_images(const struct gc *gc)
 	int rc = 0;
 	size_t i;
 
-	if (list_directory(store_fd(gc->store), "images", &images) == -1 ||
+	if (list_stored(gc, "images", &images) == -1 ||
 	    store_names(gc->store, add_name, &named) != 0)
 		rc = ST_LOCAL;
 	else if (named.n > 0)
@@ -427,7 +477,7 @@ mark(const struct gc *gc, struct list *needed)
 	size_t i;
 	int rc;
 
-	rc = list_directory(store_fd(gc->store), "images", &images);
+	rc = list_stored(gc, "images", &images);
 	for (i = 0; rc == 0 && i < images.n; i++)
 		if ((rc = mark_image(gc, images.v[i], needed)) == -1)
 			msg_warn("%s/images/%s/blobs", store_path(gc->store),
@@ -496,8 +546,10 @@ sweep(const struct gc *gc, const char *path, const struct list *needed,
 	fd = openat(store_fd(gc->store), path,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
-		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "%s", path);
-	if (list_directory(fd, ".", &blobs) == -1)
+		return errno == ENOENT ? 0
+				       : msg_fail(ST_LOCAL, "%s/%s",
+					     store_path(gc->store), path);
+	if (list_stored(gc, path, &blobs) == -1)
 		rc = ST_LOCAL;
 	for (i = 0; i < blobs.n; i++) {
 		if (!is_blob(blobs.v[i]) ||
@@ -525,7 +577,9 @@ collect_blobs(const struct gc *gc, const struct list *only)
 	lock = openat(store_fd(gc->store), "blobs",
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (lock == -1)
-		return errno == ENOENT ? 0 : msg_fail(ST_LOCAL, "blobs");
+		return errno == ENOENT ? 0
+				       : msg_fail(ST_LOCAL, "%s/blobs",
+					     store_path(gc->store));
 	if (lock_wait(lock, LOCK_EX) == -1)
 		rc = msg_fail(ST_LOCAL, "%s/blobs", store_path(gc->store));
 	else if (mark(gc, &needed) == -1)
@@ -570,7 +624,7 @@ unname(const struct gc *gc, const char *digest)
 	int rc = 0, rc1;
 
 	if (store_names(gc->store, add_own_name, &n) != 0)
-		rc = msg_fail(ST_LOCAL, "%s", digest);
+		rc = ST_LOCAL;
 	for (i = 0; rc == 0 && i < n.list.n; i++) {
 		say(gc, "name", n.list.v[i]);
 		rc = store_unname(gc->store, n.list.v[i]);
@@ -583,20 +637,17 @@ unname(const struct gc *gc, const char *digest)
 
 struct search {
 	char *plain, *escaped; /* "/images/HEX/root," as overlayfs shows it */
-	int found;
 };
 
 static int
 stands_on(void *arg, const char *point, const char *type, const char *options)
 {
-	struct search *s = arg;
+	const struct search *s = arg;
 
 	(void)point;
-	if (strcmp(type, "overlay") == 0 &&
-	    (strstr(options, s->plain) != NULL ||
-		strstr(options, s->escaped) != NULL))
-		s->found = 1;
-	return s->found;
+	return strcmp(type, "overlay") == 0 &&
+	       (strstr(options, s->plain) != NULL ||
+		   strstr(options, s->escaped) != NULL);
 }
 
 /* As mkroot.c gives paths to overlayfs. */
@@ -614,29 +665,31 @@ add_escaped(struct buf *b, const char *path)
 	return 0;
 }
 
-/* Whether the root name in dirfd is an overlay on the image. */
+/* Whether the root name in dirfd is an overlay on the image.  -1 and errno. */
 static int
 has_upper(int dirfd, const char *name, const char *hex)
 {
 	char *path, **v = NULL;
-	struct stat sb;
-	int found = 0;
+	int found;
 
 	if ((path = fdio_fmt("%s/upper", name)) == NULL)
-		return 1;
-	if (fstatat(dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) == 0) {
+		return -1;
+	if ((found = fdio_exists(dirfd, path)) == 1) {
 		strcpy(strrchr(path, '/'), "/image");
 		v = config_read(dirfd, path);
-		found = v != NULL && v[0] != NULL && v[1] != NULL &&
-			strcmp(v[1], hex) == 0;
+		found = v == NULL ? (errno == ENOENT ? 0 : -1)
+				  : v[0] != NULL && v[1] != NULL &&
+					strcmp(v[1], hex) == 0;
 	}
 	free(v);
 	free(path);
 	return found;
 }
 
-/* Whether one of a directory's roots is; it may be mounted in a namespace that
- * this process does not see. */
+/*
+ * Whether one of a directory's roots is; it may be mounted in a namespace that
+ * this process does not see.  -1 after a message.
+ */
 static int
 any_upper(int atfd, const char *dir, const char *hex)
 {
@@ -646,10 +699,11 @@ any_upper(int atfd, const char *dir, const char *hex)
 
 	fd = openat(atfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
-		return errno != ENOENT;
-	found = list_directory(fd, ".", &roots) == -1;
-	for (i = 0; i < roots.n && !found; i++)
-		found = has_upper(fd, roots.v[i], hex);
+		return errno == ENOENT ? 0 : msg_fail(-1, "%s", dir);
+	found = list_directory(fd, ".", dir, &roots);
+	for (i = 0; i < roots.n && found == 0; i++)
+		if ((found = has_upper(fd, roots.v[i], hex)) == -1)
+			msg_warn("%s/%s", dir, roots.v[i]);
 	list_free(&roots);
 	close(fd);
 	return found;
@@ -659,24 +713,27 @@ int
 gc_has_overlays(struct store *st, const char *hex)
 {
 	const char *dir = getenv("CHR_ROOTS");
-	struct search s = {NULL, NULL, 0};
+	struct search s = {NULL, NULL};
 	struct buf b = {NULL, 0, 0};
+	int rc = 0;
 
 	s.plain = fdio_fmt("lowerdir=%s/images/%s/root,", store_path(st), hex);
 	if (s.plain == NULL || buf_addstr(&b, "lowerdir=") == -1 ||
 	    add_escaped(&b, store_path(st)) == -1 ||
 	    buf_addstr(&b, strstr(s.plain, "/images/")) == -1)
-		s.found = 1;
+		rc = -1;
 	s.escaped = b.data;
-	if (!s.found && sys_mounts_below("/", stands_on, &s) == -1)
-		s.found = 1;
-	if (!s.found)
-		s.found = any_upper(store_fd(st), "roots", hex);
-	if (!s.found && dir != NULL && *dir != '\0')
-		s.found = any_upper(AT_FDCWD, dir, hex);
+	if (rc == 0)
+		rc = sys_mounts_below("/", stands_on, &s);
+	if (rc == -1)
+		msg_warn("%s/images/%s: mounts", store_path(st), hex);
+	if (rc == 0)
+		rc = any_upper(store_fd(st), "roots", hex);
+	if (rc == 0 && dir != NULL && *dir != '\0')
+		rc = any_upper(AT_FDCWD, dir, hex);
 	buf_free(&b);
 	free(s.plain);
-	return s.found;
+	return rc;
 }
 
 /* The digits of the blobs that an image lists. */
@@ -702,7 +759,7 @@ gc_remove_image(
 {
 	const char *hex = ref_digest_hex(digest);
 	struct list blobs = {NULL, 0};
-	int fd, rc;
+	int based, fd, rc;
 
 	if ((fd = lock_image(gc, hex)) == -1) {
 		if (errno == ENOENT)
@@ -713,9 +770,11 @@ gc_remove_image(
 			    operand);
 		return msg_fail(ST_LOCAL, "%s: lock", operand);
 	}
-	if (gc_has_overlays(gc->store, hex))
-		rc = msg_failx(
-		    ST_LOCAL, "%s: in use: overlay roots stand on it", operand);
+	if ((based = gc_has_overlays(gc->store, hex)) != 0)
+		rc = based == -1 ? ST_LOCAL
+				 : msg_failx(ST_LOCAL,
+				       "%s: in use: overlay roots stand on it",
+				       operand);
 	else if (list_blobs(fd, &blobs) == -1)
 		rc = msg_fail(ST_LOCAL, "%s", operand);
 	else if ((rc = unname(gc, digest)) == 0 &&

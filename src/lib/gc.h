@@ -25,7 +25,8 @@ int gc_images(const struct gc *);
 /* Removes blobs that no image needs, and parts that nobody fetches. */
 int gc_blobs(const struct gc *);
 
-/* Whether an overlay that is mounted stands on images/HEX. */
+/* Whether an overlay that is mounted stands on images/HEX: 1, 0, or -1 after a
+ * message. */
 int gc_has_overlays(struct store *, const char *hex);
 
 /*

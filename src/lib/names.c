@@ -44,9 +44,22 @@ read_name(int dirfd, const char *path, char digest[DIGEST_MAX])
 }
 
 struct walk {
+	const struct store *store;
 	int (*fn)(void *, const char *, const char *);
 	void *arg;
+	int failed; /* that is said */
 };
+
+/* Once: a failure below is one of what is above, too. */
+static int
+fail(struct walk *w, const char *path)
+{
+	if (!w->failed)
+		msg_warn("%s/names%s%s", w->store->path,
+		    *path != '\0' ? "/" : "", path);
+	w->failed = 1;
+	return -1;
+}
 
 static int
 by_name(const struct dirent **a, const struct dirent **b)
@@ -60,31 +73,54 @@ not_hidden(const struct dirent *e)
 	return e->d_name[0] != '.';
 }
 
+static int walk(struct walk *w, int dirfd, const char *prefix);
+
+/* The name of an image, or the directory, at path below names/. */
+static int
+visit(struct walk *w, int dirfd, const char *name, const char *path)
+{
+	char digest[DIGEST_MAX];
+	int fd, rc;
+
+	if (read_name(dirfd, name, digest) == 0)
+		return (rc = w->fn(w->arg, path, digest)) == -1 ? fail(w, path)
+								: rc;
+	/* EINVAL: not a link, or not one to an image */
+	if (errno != EINVAL)
+		return errno == ENOENT ? 0 : fail(w, path);
+	fd = openat(
+	    dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+			   ? 0
+			   : fail(w, path);
+	rc = walk(w, fd, path);
+	close(fd);
+	return rc;
+}
+
 /* The depth is that of repository names: at most 128 components. */
 static int
 walk(struct walk *w, int dirfd, const char *prefix)
 {
-	char digest[DIGEST_MAX], *path;
 	struct dirent **list;
-	int fd, i, n, rc = 0;
+	int i, n, rc = 0;
+	char *path;
 
-	if ((n = scandirat(dirfd, ".", &list, not_hidden, by_name)) == -1)
-		return 0;
+	n = FAULT("names_read")
+		? -1
+		: scandirat(dirfd, ".", &list, not_hidden, by_name);
+	if (n == -1)
+		return errno == ENOENT ? 0 : fail(w, prefix);
 	for (i = 0; i < n; i++) {
-		path = fdio_fmt("%s%s%s", prefix, prefix[0] != '\0' ? "/" : "",
-		    list[i]->d_name);
-		if (rc != 0 || path == NULL)
-			goto next;
-		if (read_name(dirfd, list[i]->d_name, digest) == 0)
-			rc = w->fn(w->arg, path, digest);
-		else if ((fd = openat(dirfd, list[i]->d_name,
-			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-				  O_CLOEXEC)) != -1) {
-			rc = walk(w, fd, path);
-			close(fd);
+		if (rc == 0) {
+			path = fdio_fmt("%s%s%s", prefix,
+			    prefix[0] != '\0' ? "/" : "", list[i]->d_name);
+			rc = path == NULL
+				 ? fail(w, prefix)
+				 : visit(w, dirfd, list[i]->d_name, path);
+			free(path);
 		}
-	next:
-		free(path);
 		free(list[i]);
 	}
 	free(list);
@@ -95,12 +131,12 @@ int
 store_names(
     struct store *st, int (*fn)(void *, const char *, const char *), void *arg)
 {
-	struct walk w = {fn, arg};
+	struct walk w = {st, fn, arg, 0};
 	int fd, rc;
 
 	fd = openat(st->fd, "names", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
-		return 0;
+		return errno == ENOENT ? 0 : fail(&w, "");
 	rc = walk(&w, fd, "");
 	close(fd);
 	return rc;
@@ -123,18 +159,21 @@ add_to_index(void *arg, const char *name, const char *digest)
 
 	if (at != NULL && strcmp(at + 1, digest) != 0)
 		return 0;
-	if (store_blob_path(digest, "", "", path) == -1 ||
-	    fstatat(ix->store->fd, path, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    (fd = store_image_open(ix->store, digest)) == -1)
+	if (store_blob_path(digest, "", "", path) == -1)
 		return 0;
+	if (fstatat(ix->store->fd, path, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    (fd = store_image_open(ix->store, digest)) == -1)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	type = config_read1(fd, "mediatype");
 	close(fd);
+	if (type == NULL)
+		return -1;
 	entry = fdio_fmt("%s\n  {\"mediaType\": \"%s\",\n"
 			 "   \"digest\": \"%s\", \"size\": %lld,\n"
 			 "   \"annotations\": "
 			 "{\"org.opencontainers.image.ref.name\": \"%s\"}}",
-	    ix->text.data[ix->text.len - 1] == '[' ? "" : ",",
-	    type != NULL ? type : "", digest, (long long)sb.st_size, name);
+	    ix->text.data[ix->text.len - 1] == '[' ? "" : ",", type, digest,
+	    (long long)sb.st_size, name);
 	rc = entry == NULL || buf_addstr(&ix->text, entry) == -1 ? -1 : 0;
 	free(entry);
 	free(type);
@@ -146,20 +185,19 @@ static int
 write_index(struct store *st)
 {
 	struct index ix = {.store = st};
-	int rc = -1;
+	int rc = -1, written;
 
 	if (buf_addstr(&ix.text,
 		"{\"schemaVersion\": 2,\n \"mediaType\": "
 		"\"application/vnd.oci.image.index.v1+json\",\n"
-		" \"manifests\": [") == -1 ||
-	    store_names(st, add_to_index, &ix) != 0 ||
-	    buf_addstr(&ix.text, "]}\n") == -1)
+		" \"manifests\": [") == -1)
 		msg_warn("%s/index.json", st->path);
-	else if (fdio_save(
-		     st->fd, "index.json", ix.text.data, ix.text.len, 1) == -1)
-		msg_warn("%s/index.json", st->path);
-	else
-		rc = 0;
+	else if (store_names(st, add_to_index, &ix) == 0) {
+		written = buf_addstr(&ix.text, "]}\n") == 0 &&
+			  fdio_save(st->fd, "index.json", ix.text.data,
+			      ix.text.len, 1) == 0;
+		rc = written ? 0 : msg_fail(-1, "%s/index.json", st->path);
+	}
 	buf_free(&ix.text);
 	return rc == -1 ? ST_LOCAL : 0;
 }
@@ -292,7 +330,9 @@ find_prefix(struct store *st, const char *operand, const char *prefix,
 
 	n = scandirat(st->fd, "images", &list, not_hidden, by_name);
 	if (n == -1)
-		return ST_NOTFOUND;
+		return errno == ENOENT
+			   ? ST_NOTFOUND
+			   : msg_fail(ST_LOCAL, "%s/images", st->path);
 	for (i = 0; i < n; i++) {
 		if (strncmp(list[i]->d_name, prefix, len) == 0) {
 			snprintf(out, DIGEST_MAX, "%s:%.128s",
@@ -322,9 +362,8 @@ digest_prefix(const char *operand)
 	return n >= PREFIX_MIN && s[n] == '\0' ? s : NULL;
 }
 
-/* As store_find; ST_NOTFOUND is silent. */
-static int
-find(struct store *st, const char *operand, char out[DIGEST_MAX])
+int
+store_lookup(struct store *st, const char *operand, char out[DIGEST_MAX])
 {
 	const char *prefix = digest_prefix(operand);
 	char *name, *path = NULL;
@@ -346,12 +385,16 @@ find(struct store *st, const char *operand, char out[DIGEST_MAX])
 	free(name);
 	if (path == NULL)
 		return msg_fail(ST_LOCAL, "%s", operand);
-	rc = ST_NOTFOUND;
+	rc = 0;
 	if (read_name(st->fd, path, out) == 0 &&
-	    (fd = store_image_open(st, out)) != -1) {
+	    (fd = store_image_open(st, out)) != -1)
 		close(fd);
-		rc = 0;
-	}
+	/* EINVAL: no link to an image */
+	else if (errno == ENOENT || errno == ENOTDIR || errno == EINVAL ||
+		 errno == ELOOP || errno == ENAMETOOLONG)
+		rc = ST_NOTFOUND;
+	else
+		rc = msg_fail(ST_LOCAL, "%s/%s", st->path, path);
 	free(path);
 	return rc;
 }
@@ -361,15 +404,7 @@ store_find(struct store *st, const char *operand, char out[DIGEST_MAX])
 {
 	int rc;
 
-	if ((rc = find(st, operand, out)) == ST_NOTFOUND)
+	if ((rc = store_lookup(st, operand, out)) == ST_NOTFOUND)
 		msg_warnx("%s: not in the store", operand);
 	return rc;
-}
-
-int
-store_has(struct store *st, const char *operand)
-{
-	char digest[DIGEST_MAX];
-
-	return find(st, operand, digest) != ST_NOTFOUND;
 }

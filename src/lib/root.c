@@ -31,22 +31,22 @@
 #define HIDDEN ".chr-"
 #define SUFFIX_LEN 7 /* of .XXXXXX */
 
-/* BASE's name and the directory it is in, from BASE/root; or why not. */
-static const char *
-split_path(const char *path, char **parent, char **name)
+/* BASE's name and the directory it is in, from BASE/root; as root_open. */
+static int
+split_path(const char *path, char **parent, char **name, const char **why)
 {
 	char *copy, *p;
-	const char *why = NULL;
 
 	*parent = *name = NULL;
 	if ((copy = strdup(path)) == NULL)
-		return strerror(ENOMEM);
+		return -1;
 	for (p = copy + strlen(copy); p > copy + 1 && p[-1] == '/'; p--)
 		p[-1] = '\0';
 	p = strrchr(copy, '/');
 	if (p == NULL || p == copy || strcmp(p + 1, "root") != 0) {
-		why = "its name is not root";
-		goto out;
+		free(copy);
+		*why = "its name is not root";
+		return 1;
 	}
 	while (p > copy && p[-1] == '/')
 		p--;
@@ -56,45 +56,65 @@ split_path(const char *path, char **parent, char **name)
 	if (p == copy)
 		p++;
 	*parent = p == NULL ? strdup(".") : strndup(copy, (size_t)(p - copy));
-	if (*name == NULL || *parent == NULL)
-		why = strerror(ENOMEM);
-	else if (strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0 ||
-		 **name == '\0')
-		why = "the directory around it has no name";
-out:
 	free(copy);
-	return why;
+	if (*name == NULL || *parent == NULL)
+		return -1;
+	if (strcmp(*name, ".") != 0 && strcmp(*name, "..") != 0 &&
+	    **name != '\0')
+		return 0;
+	*why = "the directory around it has no name";
+	return 1;
 }
 
+/* 1, 0 when it is another kind or not there, -1 and errno. */
 static int
-is_file(int dirfd, const char *name)
+is_kind(int dirfd, const char *name, mode_t kind)
 {
 	struct stat st;
 
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -1;
+	return (st.st_mode & S_IFMT) == kind;
 }
 
-/* Whether BASE, which is open, is as chr-mkroot makes it; else why not. */
-static const char *
-check_base(int fd)
+/* Whether BASE, which is open, is as chr-mkroot makes it; as root_open. */
+static int
+check_base(int fd, const char **why)
 {
 	struct stat st;
+	int rc;
 
 	if (fstat(fd, &st) == -1)
-		return strerror(errno);
+		return -1;
 	if (st.st_uid != geteuid())
-		return "the directory around it is another user's";
-	if ((st.st_mode & 07777) != 0700)
-		return "the mode of the directory around it is not 700";
-	if (!is_file(fd, "lock"))
-		return "there is no lock beside it";
-	if (!is_file(fd, "image"))
-		return "no image is named beside it";
-	if (fstatat(fd, "root", &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    !S_ISDIR(st.st_mode))
-		return "it is not a directory";
-	return NULL;
+		*why = "the directory around it is another user's";
+	else if ((st.st_mode & 07777) != 0700)
+		*why = "the mode of the directory around it is not 700";
+	else if ((rc = is_kind(fd, "lock", S_IFREG)) != 1)
+		*why = rc == 0 ? "there is no lock beside it" : NULL;
+	else if ((rc = is_kind(fd, "image", S_IFREG)) != 1)
+		*why = rc == 0 ? "no image is named beside it" : NULL;
+	else if ((rc = is_kind(fd, "root", S_IFDIR)) != 1)
+		*why = rc == 0 ? "it is not a directory" : NULL;
+	else
+		return 0;
+	return *why == NULL ? -1 : 1;
+}
+
+/* Opens BASE in the directory parent; as root_open. */
+static int
+open_base(struct root *r, const char *parent, const char **why)
+{
+	r->parentfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->parentfd != -1 && !FAULT("root_open"))
+		r->fd = openat(r->parentfd, r->name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r->fd != -1)
+		return check_base(r->fd, why);
+	if (errno != ELOOP && errno != ENOTDIR)
+		return -1;
+	*why = "the directory around it is a link";
+	return 1;
 }
 
 int
@@ -102,36 +122,27 @@ root_open(const char *path, struct root *r, const char **why)
 {
 	char *parent = NULL, *real = NULL;
 	struct stat st;
+	int e, rc;
 
+	*why = NULL;
 	memset(r, 0, sizeof(*r));
 	r->parentfd = r->fd = -1;
 	if (lstat(path, &st) == -1)
 		return -1;
-	if ((*why = split_path(path, &parent, &r->name)) != NULL)
-		goto out;
-	r->parentfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r->parentfd != -1)
-		r->fd = openat(r->parentfd, r->name,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (r->fd == -1) {
-		*why = errno == ELOOP || errno == ENOTDIR
-			   ? "the directory around it is a link"
-			   : strerror(errno);
-		goto out;
-	}
-	if ((*why = check_base(r->fd)) != NULL)
-		goto out;
-	if ((real = realpath(parent, NULL)) == NULL ||
-	    (r->path = fdio_fmt("%s/%s/root",
-		 strcmp(real, "/") == 0 ? "" : real, r->name)) == NULL)
-		*why = strerror(errno);
-out:
+	if ((rc = split_path(path, &parent, &r->name, why)) == 0)
+		rc = open_base(r, parent, why);
+	if (rc == 0 &&
+	    ((real = realpath(parent, NULL)) == NULL ||
+		(r->path = fdio_fmt("%s/%s/root",
+		     strcmp(real, "/") == 0 ? "" : real, r->name)) == NULL))
+		rc = -1;
+	e = errno;
 	free(parent);
 	free(real);
-	if (*why == NULL)
-		return 0;
-	root_close(r);
-	return 1;
+	if (rc != 0)
+		root_close(r);
+	errno = e;
+	return rc;
 }
 
 void
@@ -570,15 +581,20 @@ int
 root_resume(const char *path)
 {
 	char *hidden = NULL, *name = NULL, *parent = NULL, *real = NULL;
-	int dirfd, rc = 0;
+	int dirfd = -1, rc;
+	const char *why;
 
-	if (split_path(path, &parent, &name) == NULL &&
+	if ((rc = split_path(path, &parent, &name, &why)) == 0 &&
 	    (real = realpath(parent, NULL)) != NULL &&
-	    (hidden = fdio_fmt(HIDDEN "%s", name)) != NULL &&
-	    (dirfd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) != -1) {
+	    (hidden = fdio_fmt(HIDDEN "%s", name)) != NULL)
+		dirfd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd != -1) {
 		rc = root_remove_half(dirfd, real, hidden);
 		close(dirfd);
-	}
+	} else if (rc == 1 || errno == ENOENT || errno == ENOTDIR)
+		rc = 0;
+	else
+		rc = msg_fail(-1, "%s", path);
 	free(hidden);
 	free(name);
 	free(parent);

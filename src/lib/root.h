@@ -18,7 +18,8 @@ struct root {
 
 /*
  * Opens the root at path.  0; 1 when chr-mkroot did not make it, *why says
- * what is missing; -1 and errno when there is nothing at path.  Silent.
+ * what is missing; -1 and errno when there is nothing at path, or that cannot
+ * be told.  Silent.
  */
 int root_open(const char *path, struct root *, const char **why);
 void root_close(struct root *);

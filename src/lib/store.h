@@ -120,14 +120,15 @@ int store_index(struct store *);
  * after a message.
  */
 int store_find(struct store *, const char *operand, char out[DIGEST_MAX]);
-/* Whether store_find would find it.  Silent. */
-int store_has(struct store *, const char *operand);
+/* The same, but ST_NOTFOUND is silent. */
+int store_lookup(struct store *, const char *operand, char out[DIGEST_MAX]);
 /* Opens images/HEX.  -1 and errno.  Silent. */
 int store_image_open(struct store *, const char *digest);
 
 /*
  * Calls fn with each name (path below names/) and the digest of its image
- * until fn returns non-zero, which is returned.
+ * until fn returns non-zero, which is returned: for -1 with errno a message is
+ * printed here.  -1 after a message, too, when names cannot be read.
  */
 int store_names(struct store *,
     int (*fn)(void *, const char *name, const char *digest), void *);

@@ -117,7 +117,7 @@ sys_users_of(const char *path, void (*fn)(void *, pid_t), void *arg)
 	if (find_place(path, &place) == -1)
 		return -1;
 	if ((d = opendir("/proc")) == NULL)
-		return 1;
+		return errno == ENOENT ? 1 : -1;
 	if (fstatat(dirfd(d), "self/root", &st, AT_SYMLINK_NOFOLLOW) == -1) {
 		closedir(d);
 		return 1;
