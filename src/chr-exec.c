@@ -13,6 +13,7 @@
 #include "enter.h"
 #include "environ.h"
 #include "fault.h"
+#include "fdio.h"
 #include "launch.h"
 #include "leftovers.h"
 #include "mounts.h"
@@ -273,12 +274,12 @@ mark(const struct target *t)
 {
 	int fd;
 
-	fd = FAULT("exec_mark")
-		 ? -1
-		 : openat(t->base.fd, "remove",
-		       O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = FAULT("exec_mark") ? -1
+				: fdio_open_file(t->base.fd, "remove",
+				      O_WRONLY | O_CREAT | O_NOFOLLOW);
 	if (fd == -1)
-		return msg_fail(-1, "%s: mark to remove it", t->path);
+		return msg_failx(
+		    -1, "%s: mark to remove it: %s", t->path, fdio_why());
 	close(fd);
 	return 0;
 }

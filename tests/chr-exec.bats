@@ -165,7 +165,7 @@ $usage" chr-exec -b "$b" "$root" true
 @test "a configuration that cannot be read" {
 	config cmd true
 	mkfifo "$base/env"
-	run_err 125 "chr-exec: $root: image's env: Invalid argument" \
+	run_err 125 "chr-exec: $root: image's env: not a regular file" \
 	    chr-exec "$root"
 	rm "$base/env"
 	head -c 5000000 /dev/zero >"$base/cmd"
@@ -1278,6 +1278,18 @@ leaves() {
 	    chr-exec -r -k "$root" sh -c 'echo x >/evidence; exit 7'
 	[ -f "$root/evidence" ] && [ ! -e "$base/remove" ]
 	run_ok chr-exec "$root" sh -c 'cat /evidence'
+}
+
+@test "-r where its mark cannot be made: a fifo, a directory" {
+	cp -a "$base" "$T/one.abcdef"
+	mkfifo "$base/remove"
+	run_err 125 "chr-exec: $root: mark to remove it: not a regular file" \
+	    chr-exec -r "$root" true
+	[ ! -e "$base" ]
+	mkdir "$T/one.abcdef/remove"
+	run_err 125 "chr-exec: $T/one.abcdef/root: mark to remove it: Is a\
+ directory" chr-exec -r "$T/one.abcdef/root" true
+	[ ! -e "$T/one.abcdef" ]
 }
 
 @test "kill -9 of the supervisor takes the command along" {

@@ -117,3 +117,22 @@ chr-rm: $half: lock: $no
 	run_ok sh -c 'cat new.tar | chr-pull -'
 	[ -z "$(ls -A "$CHR_STORE/blobs/sha256" | grep '^\.')" ]
 }
+
+@test "a fifo in the place of a lock hangs nothing" {
+	pulled
+	root=$(chr-mkroot box)
+	rm "${root%/root}/lock"
+	mkfifo "${root%/root}/lock"
+	run_err 2 "chr-rm: $root: not a root made by chr-mkroot: there is no lock\
+ beside it" chr-rm "$root"
+	run_err 125 "chr-exec: $root: not made by chr-mkroot: there is no lock\
+ beside it" chr-exec -r "$root" true
+	run_ok chr-rm -g -a 0
+	mv "${root%/root}" "$CHR_STORE/roots/.chr-box.abcdef"
+	run_err 1 "chr-rm: $CHR_STORE/roots/.chr-box.abcdef: lock: not a regular\
+ file" chr-rm -g
+	rm "$CHR_STORE/roots/.chr-box.abcdef/lock"
+	: >"$CHR_STORE/roots/.chr-box.abcdef/lock"
+	run_ok chr-rm -g
+	no_roots
+}

@@ -128,6 +128,30 @@ for d, _, names in os.walk("."):
 	[ ! -e nowhere ]
 }
 
+@test "a fifo in the place of a file hangs nothing" {
+	mkimage -f oci -n a/b:1 layout "$small"
+	blobs=$CHR_STORE/blobs/sha256
+	layer=$(cd layout/blobs/sha256 && for f in *; do
+		[ "$(head -c 2 "$f" | od -An -tx1)" != ' 1f 8b' ] || echo "$f"
+	done)
+	run_like 0 "" chr-pull ./layout
+	run_ok chr-rm a/b:1
+	mkfifo "$blobs/.spool.1.0" "$blobs/$layer"
+	run_like 0 "" chr-pull ./layout
+	store_is_right
+	run_like 0 "" sh -c 'tar -C layout -cf - . | chr-pull -'
+	run_ok chr-rm a/b:1
+	mkfifo "$blobs/.$layer.part" "$blobs/$(printf %064d 1)"
+	run_err 1 "chr-pull: $blobs/.$layer.part: not a regular file" \
+	    chr-pull ./layout
+	run_ok chr-rm -g
+	[ -z "$(ls -A "$blobs")" ]
+	rm "layout/blobs/sha256/$layer"
+	mkfifo "layout/blobs/sha256/$layer"
+	run_err 1 "chr-pull: ./layout: sha256:$layer: not a regular file" \
+	    chr-pull ./layout
+}
+
 @test "a store that is read-only" {
 	skip_unless_root
 	mkimage -n a/b:1 img.tar "$small"

@@ -77,6 +77,10 @@ take(int fd, const char *path, const char *name, struct certs *c)
 	}
 	if ((n = stem(name, ".cert")) == 0 || c->cert != NULL)
 		return 0;
+	/* curl opens it again, by its path, and would wait for a fifo */
+	if ((rc = fdio_open_file(fd, name, O_RDONLY)) == -1)
+		return -1;
+	close(rc);
 	c->cert = fdio_fmt("%s/%s", path, name);
 	c->key = fdio_fmt("%s/%.*s.key", path, (int)n, name);
 	return c->cert == NULL || c->key == NULL ? -1 : 0;
@@ -100,7 +104,7 @@ fill(struct certs *c, const char *hostport, char *why, size_t size)
 	for (i = 0; i < n; i++) {
 		if (rc == 1 && take(fd, path, list[i]->d_name, c) == -1) {
 			snprintf(why, size, "%s/%s: %s", path, list[i]->d_name,
-			    strerror(errno));
+			    fdio_why());
 			rc = -1;
 		}
 		free(list[i]);

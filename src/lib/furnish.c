@@ -118,9 +118,8 @@ copy_host_file(int etcfd, const char *name, const char *path, int quiet)
 	snprintf(host, sizeof(host), "/etc/%s", name);
 	if (fdio_load_link(AT_FDCWD, host, HOST_FILE_MAX, &b) == -1) {
 		if (errno != ENOENT && !quiet)
-			msg_warnx("%s: warning: %s: not put in", host,
-			    errno == EINVAL ? "not a regular file"
-					    : strerror(errno));
+			msg_warnx(
+			    "%s: warning: %s: not put in", host, fdio_why());
 		return 0;
 	}
 	if (write_new(etcfd, name, &b, path) == -1)

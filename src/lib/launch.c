@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "fdio.h"
 #include "msg.h"
 #include "supervise.h"
 
@@ -21,7 +22,7 @@ read_list(int basefd, const char *path, const char *name)
 	if (v == NULL && errno == ENOENT)
 		v = calloc(1, sizeof(*v));
 	if (v == NULL)
-		msg_warn("%s: image's %s", path, name);
+		msg_warnx("%s: image's %s: %s", path, name, fdio_why());
 	return v;
 }
 
@@ -36,7 +37,7 @@ read_string(int basefd, const char *path, const char *name, const char *given)
 	else
 		s = config_read1(basefd, name);
 	if (s == NULL)
-		msg_warn("%s: image's %s", path, name);
+		msg_warnx("%s: image's %s: %s", path, name, fdio_why());
 	return s;
 }
 

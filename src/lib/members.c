@@ -583,12 +583,11 @@ copy_file(struct members *m, struct store *st, const struct descriptor *d,
 	if (rc != BLOB_OURS)
 		return rc;
 	fd = path == NULL ? fcntl(m->fd, F_DUPFD_CLOEXEC, 3)
-			  : openat(m->fd, path,
-				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+			  : fdio_open_file(m->fd, path, O_RDONLY | O_NOFOLLOW);
 	if (fd == -1 || (path == NULL && lseek(fd, 0, SEEK_SET) == -1) ||
 	    (data = malloc(CHUNK)) == NULL) {
-		rc = msg_fail(errno == ENOENT ? ST_REFUSED : ST_LOCAL, "%s: %s",
-		    m->path, d->digest);
+		rc = msg_failx(errno == ENOENT ? ST_REFUSED : ST_LOCAL,
+		    "%s: %s: %s", m->path, d->digest, fdio_why());
 		goto out;
 	}
 	rc = blob_restart(b);

@@ -74,7 +74,7 @@ mirrors_find(const char *domain, const char *repository, struct endpoint **list)
 		   -1) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return 0;
-		return msg_fail(ST_LOCAL, "%s", MIRRORS_FILE);
+		return msg_failx(ST_LOCAL, "%s: %s", MIRRORS_FILE, fdio_why());
 	}
 	rc = take_all(env != NULL ? "CHR_MIRRORS" : MIRRORS_FILE, text.data,
 	    domain, repository, list);

@@ -105,7 +105,7 @@ shares_blocks(const struct making *mk)
 {
 	int in, out, rc = 0;
 
-	in = openat(mk->imagefd, "size", O_RDONLY | O_CLOEXEC);
+	in = fdio_open_file(mk->imagefd, "size", O_RDONLY | O_NOFOLLOW);
 	out = openat(mk->root->fd, "probe",
 	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (in != -1 && out != -1)

@@ -378,11 +378,13 @@ store_blob_openat(int storefd, const char *digest, uint64_t size)
 
 	if (store_blob_path(digest, "", "", path) == -1)
 		return -1;
-	fd = openat(storefd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1)
+	fd = fdio_open_file(storefd, path, O_RDONLY | O_NOFOLLOW);
+	if (fd == -1) {
+		if (errno == EINVAL)
+			errno = ENOENT;
 		return -1;
-	if (fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode) ||
-	    (uint64_t)sb.st_size != size) {
+	}
+	if (fstat(fd, &sb) == -1 || (uint64_t)sb.st_size != size) {
 		close(fd);
 		errno = ENOENT;
 		return -1;
