@@ -423,7 +423,8 @@ $(find theirs -user 0 -ls)"
 		root=$(FAULT_LOG=$T/places chr-mkroot -m "$method" -qd theirs i)
 		chr-rm "$root"
 		# all steps once there is something to swap; of writing a file, one
-		for place in $(sort -u places | grep -v '^newdir_make\|^save_[^w]'); do
+		for place in $(sed '1,/^newdir_make$/d' places | sort -u |
+		    grep -v '^newdir_make\|^save_[^w]'); do
 			swapped_at "$place"
 		done
 	done
