@@ -240,36 +240,43 @@ challenge='"status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://$HO
 	asked . 1
 }
 
-# says_token STATUS BODY WHY: with that reply of the token service the message
-# ends with WHY.
-says_token() {
-	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
-	    '{"on":"GET /token?*","status":'"$1"',"headers":{"Retry-After":"0"},"body":"'"$2"'"}'
-	run_like "${4-5}" "*chr-pull: $host/a/b:latest: token server $host$3" \
-	    chr-pull -nv "$host/a/b"
-	[[ $stderr != *hidden* ]] || fail "$stderr"
-	end_server "$server"
+# token_says STATUS BODY...: a rule each, of the token service for repositories r0/x,
+# r1/x and so on.
+token_says() {
+	rules=('{"on":"* /v2/*","auth":null,'"$challenge"'}')
+	while [ $# -gt 0 ]; do
+		body=${2//\"/\\\"}
+		rules+=('{"on":"GET /token?*r'$((${#rules[@]} - 1))'%2Fx*","status":'"$1"',"headers":{"Retry-After":"0"},"body":"'"$body"'"}')
+		shift 2
+	done
 }
 
 @test "no token is in a message" {
-	says_token 201 '{\"token\":\"hidden\",\"message\":\"hidden\"}' ': HTTP 201'
-	says_token 300 '{\"token\":\"hidden\"}' ': HTTP 300'
-	says_token 400 '{\"access_token\":\"hidden\",\"error\":\"bad_scope\"}' \
-	    ': HTTP 400: bad_scope'
-	says_token 500 'hidden' ': HTTP 500'
-	says_token 503 '{\"refresh_token\":\"hidden\",\"errors\":[{\"message\":\"full\"}]}' \
-	    ': HTTP 503: full'
-	says_token 200 '{\"token\":\"hidden' \
-	    ': not JSON: line 1, column *: ends too early' 6
-	says_token 200 '\"hidden\"' ': not JSON: line 1, column *: bad syntax' 6
-	says_token 200 '{\"a\":\"\\ud800hidden\"}' \
-	    ': not JSON: line 1, column *: bad syntax' 6
-	fake '{"on":"* /v2/*","auth":null,'"$challenge"'}' \
-	    '{"on":"GET /token?*","times":2,"status":401,"body":"{\"token\":\"hidden\"}"}' \
-	    '{"on":"GET /token?*","status":203,"body":"{\"token\":\"t3\"}"}'
-	run_err 4 "chr-pull: $host/a/b:latest: not found or no access: token server $host says HTTP 401" \
-	    chr-pull -n "$host/a/b"
-	run_err 0 "" chr-pull -n "$host/a/b"
+	token_says 201 '{"token":"hidden","message":"hidden"}' \
+	    300 '{"token":"hidden"}' \
+	    400 '{"access_token":"hidden","error":"bad_scope"}' \
+	    500 'hidden' \
+	    503 '{"refresh_token":"hidden","errors":[{"message":"full"}]}' \
+	    200 '{"token":"hidden' \
+	    200 '"hidden"' \
+	    200 '{"a":"\\ud800hidden"}' \
+	    401 '{"token":"hidden"}' \
+	    203 '{"token":"t3"}'
+	fake "${rules[@]}"
+	nr=0
+	for why in 'HTTP 201' 'HTTP 300' 'HTTP 400: bad_scope' 'HTTP 500' \
+	    'HTTP 503: full' 'not JSON: line 1, column *: ends too early' \
+	    'not JSON: line 1, column *: bad syntax' \
+	    'not JSON: line 1, column *: bad syntax'; do
+		run_like $((nr < 5 ? 5 : 6)) \
+		    "*chr-pull: $host/r$nr/x:latest: token server $host: $why" \
+		    chr-pull -nv "$host/r$nr/x"
+		[[ $stderr != *hidden* ]] || fail "$stderr"
+		nr=$((nr + 1))
+	done
+	run_err 4 "chr-pull: $host/r8/x:latest: not found or no access: token server $host says HTTP 401" \
+	    chr-pull -n "$host/r8/x"
+	run_err 0 "" chr-pull -n "$host/r9/x"
 	asked 'auth=Bearer t3' 1
 }
 
@@ -469,7 +476,7 @@ https://user:hidden@mirror.example'
 	fake '{"on":"* /v2/a/*","status":401,"headers":{"WWW-Authenticate":"Bearer realm=\"http://user:hidden@127.0.0.1:1/t?s=hidden\""}}' \
 	    '{"on":"GET /v2/b/x/blobs/*","status":307,"headers":{"Location":"/x?X-Amz-Signature=hidden"}}' \
 	    '{"on":"GET /v2/c/x/blobs/*","status":307,"headers":{"Location":"http://user:hidden@127.0.0.1:1/"}}' \
-	    '{"on":"GET /x?*","status":403}'
+	    '{"on":"GET /x?*","status":403,"body":"<Code>AccessDenied</Code><SignatureProvided>hidden<"}'
 	run_err 6 "chr-pull: $host/a/b:latest: realm http://127.0.0.1:1/t refused: not an http or https address" \
 	    chr-pull -n "$host/a/b"
 	run_like 4 "chr-pull: $host/b/x:latest: sha256:*: access denied" \
@@ -531,34 +538,39 @@ http://127.0.0.1:1/x: bad address: http://127.0.0.1:1/x
 	    chr-pull "$host/b/b"
 }
 
-# leads ADDRESS HOST IP KIND [OPERAND]: a redirect there is refused.
+# leads FROM KIND "ADDRESS IP"...: redirects of that server to each address are
+# refused.  FROM is here or one behind a proxy.
 leads() {
-	fake '{"on":"GET */v2/*","status":307,"headers":{"Location":"http://'"$1"'/x"}}'
+	local nr=0 rules=() from=$1 kind=$2 to
+
+	shift 2
+	for to; do
+		rules+=('{"on":"GET */v2/r'${#rules[@]}'/*","status":307,"headers":{"Location":"http://'"${to% *}"':1/x"}}')
+	done
 	: >requests
-	http_proxy=http://$host run_err 6 \
-	    "chr-pull: ${5-$host}/a/b:latest: redirect to $2 refused: $3 is a $4 address" \
-	    chr-pull "${5+http://}${5-$host}/a/b"
-	asked . 1
-	end_server "$server"
+	fake "${rules[@]}"
+	[ "$from" != here ] || from=$host
+	for to; do
+		http_proxy=http://$host run_like 6 \
+		    "chr-pull: $from/r$nr/x:latest: redirect to *:1 refused: ${to#* } is a $kind address" \
+		    chr-pull "http://$from/r$nr/x"
+		nr=$((nr + 1))
+	done
+	asked . "$nr"
 }
 
 @test "a redirect never leads to a link-local address" {
-	leads 169.254.169.254 169.254.169.254 169.254.169.254 link-local
-	leads 0xa9fea9fe:1 169.254.169.254:1 169.254.169.254 link-local
-	leads '[fe80::1]:1' '[fe80::1]:1' fe80::1 link-local
-	leads '[::ffff:169.254.1.2]' '[::ffff:169.254.1.2]' 169.254.1.2 link-local
+	leads here link-local "169.254.169.254 169.254.169.254" \
+	    "0xa9fea9fe 169.254.169.254" "[fe80::1] fe80::1" \
+	    "[::ffff:169.254.1.2] 169.254.1.2"
 	# through a proxy what is written as an address is judged
-	leads 169.254.1.2 169.254.1.2 169.254.1.2 link-local far.invalid:5000
+	leads far.invalid:5000 link-local "169.254.1.2 169.254.1.2"
 }
 
 @test "a redirect leads to this machine only from this machine" {
-	for address in 127.0.0.1 127.9.9.9 0.0.0.0; do
-		leads "$address:1" "$address:1" "$address" loopback far.invalid:80
-	done
-	leads '[::1]:1' '[::1]:1' ::1 loopback far.invalid:80
-	leads '[::]:1' '[::]:1' :: loopback far.invalid:80
-	leads '[::ffff:127.0.0.1]:1' '[::ffff:127.0.0.1]:1' 127.0.0.1 loopback \
-	    far.invalid:80
+	leads far.invalid:5000 loopback "127.0.0.1 127.0.0.1" \
+	    "127.9.9.9 127.9.9.9" "0.0.0.0 0.0.0.0" "[::1] ::1" "[::] ::" \
+	    "[::ffff:127.0.0.1] 127.0.0.1"
 }
 
 # near COMMAND...: it takes near.example for an address of this machine, and

@@ -207,12 +207,17 @@ msg_defer(int fd)
 void
 msg_deferred(const char *lines)
 {
+	char line[4096], safe[4096];
 	const char *end;
 
 	if (*lines != '\0' && before != NULL)
 		before();
-	for (; (end = strchr(lines, '\n')) != NULL; lines = end + 1)
-		warnx("%.*s", (int)(end - lines), lines);
+	for (; (end = strchr(lines, '\n')) != NULL; lines = end + 1) {
+		snprintf(line, sizeof(line), "%.*s", (int)(end - lines), lines);
+		warnx("%s", msg_plain(line)
+				? line
+				: msg_escape(safe, sizeof(safe), line));
+	}
 }
 
 void

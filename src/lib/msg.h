@@ -46,7 +46,10 @@ void msg_watch(void);
  */
 void msg_defer(int fd);
 
-/* Prints such lines, the whole of what came through fd. */
+/*
+ * Prints such lines, the whole of what came through fd; escapes them again if
+ * the child did not.
+ */
 void msg_deferred(const char *lines);
 
 /* Has fn run before anything is printed: to clear a progress line. */

@@ -49,7 +49,9 @@ reply_text(const struct http_call *call, char *dst, size_t size)
 		return dst;
 	if ((j = json_parse(call->body.data, call->body.len, &why)) != NULL)
 		s = json_text(j);
-	if (s == NULL && !call->secret)
+	/* a store that was redirected to quotes the signed address */
+	if (s == NULL && !call->secret &&
+	    (call->hops == 0 || call->status / 100 == 2))
 		s = call->body.data;
 	if (s != NULL)
 		shown_line(dst, size, s);

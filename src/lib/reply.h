@@ -16,8 +16,8 @@ int reply_fail(const struct http_call *, char why[REPLY_WHY]);
 
 /*
  * What the server says of the error, short; "" when nothing.  Of a reply that
- * may hold a secret only the members that are for people, and of one that
- * brings what was asked for nothing.
+ * may hold a secret, or of an error behind a redirect, only the members that
+ * are for people; of one that brings a secret that was asked for nothing.
  */
 char *reply_text(const struct http_call *, char *dst, size_t size);
 

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -64,6 +65,29 @@ plain(void **state)
 	assert_false(msg_plain("\177"));
 }
 
+/* What a child that was taken over sends is no better than any text. */
+static void
+deferred(void **state)
+{
+	char text[256];
+	int err = dup(2), fds[2];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[1], 2);
+	msg_deferred("a\\b caf\xc3\xa9\n\033[2Jx\\y\nno end");
+	dup2(err, 2);
+	n = read(fds[0], text, sizeof(text) - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_string_equal(text, "test_msg: a\\b caf\xc3\xa9\n"
+				  "test_msg: \\033[2Jx\\\\y\n");
+	close(fds[0]);
+	close(fds[1]);
+	close(err);
+}
+
 int
 main(void)
 {
@@ -71,6 +95,7 @@ main(void)
 	    cmocka_unit_test(escapes),
 	    cmocka_unit_test(cuts),
 	    cmocka_unit_test(plain),
+	    cmocka_unit_test(deferred),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
