@@ -18,7 +18,8 @@
 #:   check-long   both at full size, then the fuzzers for longer: for a release
 #:   lint         what compilers and linters say; any word is a failure
 #:   fuzz         each fuzz target for FUZZ_SECONDS (11)
-#:   bench        what the work costs beside other programs, as ratios; as root
+#:   bench        what the work costs beside other programs, as ratios, and what
+#:                images that mean harm cost; as root
 #:
 #:   make check TESTS=tests/chr-rm.bats          one file of tests
 #:   make check CASE='a root in use'             one case, by its name or a part
@@ -84,7 +85,7 @@ LIB = addr.o ahead.o apply.o auth.o blob.o boot.o certs.o challenge.o \
 	clone.o command.o config.o decoder.o digest.o du.o endpoint.o \
 	enter.o environ.o explain.o fault.o fdio.o fetch.o furnish.o gc.o \
 	gunzip.o helper.o http.o httpreply.o image.o imageconfig.o \
-	imagefile.o inflate.o json.o launch.o layer.o leftovers.o listing.o \
+	imagefile.o inflate.o json.o launch.o layer.o leftovers.o links.o listing.o \
 	lock.o manifest.o members.o mirrors.o mkroot.o mounts.o msg.o \
 	names.o newdir.o own.o pace.o passwd.o path.o pax.o place.o \
 	platform.o progress.o proxy.o prune.o pull.o ref.o registry.o \

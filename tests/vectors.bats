@@ -37,6 +37,7 @@ layout() {
 		import sys
 		sys.dont_write_bytecode = True
 		sys.path.insert(0, sys.argv[1])
+		import lzma
 		from layers import *
 		write_image("img", eval(sys.argv[2]))
 	EOT
@@ -65,4 +66,17 @@ chr-pull: docker.io/library/v:latest: warning: m: user.b: Operation not permitte
 	run_like 1 "chr-pull: docker.io/library/v:latest: layer sha256:*: f: user.a: No space left on device" \
 	    "${full[@]}"
 	umount small
+}
+
+@test "entries behind long chains of links" {
+	layout '[(lambda d: (lzma.compress(d, preset=1), digest(d)))(b"".join(
+	    [brief("d/ d/a/ d/b/ l0->d")] +
+	    [symlink(f"l{i}", "", ext=[("linkpath", "d/../" * 818 + f"l{i - 1}")])
+		for i in range(1, 37)] +
+	    [symlink(f"m{i}", "l36") for i in range(20)] +
+	    [header(f"m{i % 20}/{chr(97 + i % 2)}/{i}") for i in range(16000)]) +
+	    END)]'
+	[ -z "$(find img -size +100000c)" ]
+	run_like 6 "chr-pull: docker.io/library/v:latest: layer sha256:*: m2/a/2: too many links on the way to this and earlier entries" \
+	    prlimit --cpu=10 chr-pull -t v ./img
 }

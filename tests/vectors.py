@@ -629,6 +629,25 @@ refuse("V42, 2.0", [file("s", ext=[
     ("GNU.sparse.realsize", "1")]) + END],
     "s: an unknown kind of sparse file")
 
+# --- where a link led is not taken for where it leads now ---
+
+vector("links, replaced", ["a/ b/ l->a l/x/1 l->b l/x/2"],
+       "a/ a/x/! a/x/1 b/ b/x/! b/x/2 l->b")
+vector("links, target replaced", ["a/ l->a l/x/1 a=1 l/x/2 l/y"],
+       "a/! a/x/! a/x/2 a/y l->a")
+vector("links, whited out", ["a/ b/ l->a l/x/1", "l/x/2 .wh.l l/x/3",
+                             ".wh.a a/x/4 c/ l->a l/x/5"],
+       "a/! a/x/! a/x/4 a/x/5 b/ c/ l->a")
+vector("links, of one name's beginning", [
+    "a/ b/ lib->a libs->b lib/x/1 libs/x/2 lib/x/3 li/x/4 libs/y lib/y"],
+    "a/ a/x/! a/x/1 a/x/3 a/y b/ b/x/! b/x/2 b/y li/! li/x/! li/x/4 "
+    "lib->a libs->b")
+vector("links, one after another", [
+    "a/ a/b/ a/b/c/ k->a// a/l->./b/. k/l/c/1 k/l/c/2 a/m->/k/../k/l/ "
+    "k/m/c/3 k/2 k/m/c/d/4 k/l/c/5 k/m/6"],
+    "a/ a/2 a/b/ a/b/6 a/b/c/ a/b/c/1 a/b/c/2 a/b/c/3 a/b/c/5 a/b/c/d/! "
+    "a/b/c/d/4 a/l->./b/. a/m->/k/../k/l/ k->a//")
+
 # --- limits ---
 
 refuse("entries", ["a b c"], "over the limit of 2 entries",

@@ -16,6 +16,7 @@
 #include "applyimpl.h"
 #include "fault.h"
 #include "fdio.h"
+#include "links.h"
 #include "msg.h"
 #include "path.h"
 #include "rmtree.h"
@@ -24,6 +25,15 @@
 #define HOLE_MIN 4096
 #define XATTRS_MAX 65536 /* bytes of one value: the kernel's limit */
 #define WARNED_MAX 32
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY)
+
+/*
+ * Names that may be walked for one image.  Where the kernel can be asked, only
+ * ways through links are walked, and not again while it is known where a link
+ * leads: an image takes some hundred.
+ */
+#define WALK_FREE 65536
+#define WALK_EACH 8 /* for each entry */
 
 static int
 fail(const struct apply *a, const char *path)
@@ -38,6 +48,12 @@ refuse(const struct apply *a, const char *path, const char *why)
 	    path[0] != '\0' ? path : "/", why);
 }
 
+static int
+over_walk(const struct apply *a)
+{
+	return a->walked > WALK_FREE + WALK_EACH * (a->seen + a->implied);
+}
+
 /*
  * What the kernel says no to because of the image is the image's fault; the
  * rest is this machine's.
@@ -47,6 +63,11 @@ fail_errno(const struct apply *a, const char *path)
 {
 	switch (errno) {
 	case ELOOP:
+		if (over_walk(a))
+			return refuse(a, path,
+			    "too many links on the way to this and earlier "
+			    "entries");
+		/* FALLTHROUGH */
 	case ENAMETOOLONG:
 	case ENOTDIR:
 	case EXDEV:
@@ -70,7 +91,8 @@ apply_new(int rootfd, const char *name, const struct apply_limits *limits)
 	a->uid = geteuid();
 	a->gid = getegid();
 	a->limits = *limits;
-	if ((a->own = own_new()) == NULL || (a->warned = own_new()) == NULL) {
+	if ((a->own = own_new()) == NULL || (a->warned = own_new()) == NULL ||
+	    (a->links = links_new()) == NULL) {
 		apply_free(a);
 		return NULL;
 	}
@@ -87,6 +109,7 @@ apply_free(struct apply *a)
 	if (a->filefd != -1)
 		close(a->filefd);
 	free(a->caps);
+	links_free(a->links);
 	own_free(a->own);
 	own_free(a->warned);
 	free(a->parent);
@@ -108,6 +131,8 @@ apply_forget_parent(struct apply *a)
 	a->parentfd = -1;
 	free(a->parent);
 	a->parent = NULL;
+	if (a->stale)
+		links_clear(a->links);
 	a->stale = 0;
 }
 
@@ -117,6 +142,7 @@ apply_layer(struct apply *a, const char *digest)
 	a->digest = digest;
 	a->layer++;
 	own_clear(a->own);
+	a->stale = 1;
 	apply_forget_parent(a);
 }
 
@@ -150,14 +176,6 @@ apply_clear(struct apply *a, int dirfd, const char *name, const char *path)
 	rc = rmtree(dirfd, name, full);
 	free(full);
 	return rc;
-}
-
-/* Opens a directory by path, resolved in the root. */
-static int
-open_dir(const struct apply *a, const char *path)
-{
-	return sys_open_in_root(
-	    a->rootfd, path[0] != '\0' ? path : ".", O_RDONLY | O_DIRECTORY);
 }
 
 /*
@@ -225,6 +243,79 @@ make_implied(void *arg, int dirfd, const char *name)
 }
 
 /*
+ * Opens the part of the path that is there, which no link is in, and makes the
+ * rest below it.
+ */
+static int
+make_dirs(struct apply *a, const char *path)
+{
+	char *copy, *end, *name, *slash;
+	int e, fd, up;
+
+	if ((copy = strdup(path)) == NULL)
+		return -1;
+	end = copy + strlen(copy);
+	do {
+		if ((slash = strrchr(copy, '/')) != NULL)
+			*slash = '\0';
+		name = slash != NULL ? slash + 1 : copy;
+		fd = sys_open_plain(
+		    a->rootfd, slash != NULL ? copy : ".", DIR_FLAGS);
+	} while (
+	    fd == -1 && slash != NULL && (errno == ENOENT || errno == ENOTDIR));
+	for (; fd != -1 && name < end; name += strlen(name) + 1) {
+		up = fd;
+		fd = make_implied(a, up, name) == 0
+			 ? openat(up, name, DIR_FLAGS | O_NOFOLLOW | O_CLOEXEC)
+			 : -1;
+		e = errno;
+		close(up);
+		errno = e;
+	}
+	free(copy);
+	return fd;
+}
+
+/* Through links, and notes where the last one leads. */
+static int
+walk(struct apply *a, const char *path, sys_missing *missing)
+{
+	struct sys_way way = {a->walked, -1, 0};
+	int fd;
+
+	if (over_walk(a)) {
+		errno = ELOOP;
+		return -1;
+	}
+	fd = sys_walk_in_root(a->rootfd, path, DIR_FLAGS, missing, a, &way);
+	a->walked = way.names;
+	if (way.fd != -1)
+		links_add(a->links, path, way.len, way.fd);
+	return fd;
+}
+
+/*
+ * Opens a directory by path, resolved in the root.  With missing, what is not
+ * there is made.
+ */
+static int
+open_dir(struct apply *a, const char *path, sys_missing *missing)
+{
+	int fd;
+
+	path = *path != '\0' ? path : ".";
+	if ((fd = sys_open_plain(a->rootfd, path, DIR_FLAGS)) != -1)
+		return fd;
+	if (missing != NULL && (errno == ENOENT || errno == ENOTDIR))
+		return make_dirs(a, path);
+	if (errno != ELOOP && errno != ENOSYS)
+		return -1;
+	if (errno == ELOOP && (fd = links_open(a->links, path)) != -1)
+		return fd;
+	return walk(a, path, missing);
+}
+
+/*
  * The directory that an entry goes to: in a->parentfd, its inode in
  * a->parentino.  Missing ones are made, unless the entry is a whiteout: then 1
  * says that there is none.  0, 1, or -1 and errno.
@@ -236,15 +327,10 @@ enter(struct apply *a, const char *dir, int whiteout)
 
 	if (a->parent == NULL || a->stale || strcmp(a->parent, dir) != 0) {
 		apply_forget_parent(a);
-		a->parentfd = open_dir(a, dir);
-		if (a->parentfd == -1) {
-			if (errno != ENOENT && errno != ENOTDIR)
-				return -1;
-			if (whiteout)
-				return 1;
-			a->parentfd = sys_walk_in_root(a->rootfd, dir,
-			    O_RDONLY | O_DIRECTORY, make_implied, a);
-		}
+		a->parentfd = open_dir(a, dir, whiteout ? NULL : make_implied);
+		if (a->parentfd == -1 && whiteout &&
+		    (errno == ENOENT || errno == ENOTDIR))
+			return 1;
 		if (a->parentfd == -1 || fstat(a->parentfd, &st) == -1 ||
 		    (a->parent = strdup(dir)) == NULL) {
 			int e = errno;
@@ -600,7 +686,7 @@ make_hardlink(struct apply *a, const char *name, const struct layer_entry *e)
 	last = split(target, &dir);
 	if (*last == '\0')
 		rc = refuse(a, e->path, "a hardlink to a directory");
-	else if ((fd = open_dir(a, dir)) == -1)
+	else if ((fd = open_dir(a, dir, NULL)) == -1)
 		rc = errno == ENOENT || errno == ENOTDIR
 			 ? refuse(
 			       a, e->path, "its hardlink target is not there")

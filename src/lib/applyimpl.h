@@ -18,6 +18,7 @@ struct apply {
 	struct own *warned;
 	unsigned nwarned;
 	uint64_t seen, implied; /* entries; directories made for them */
+	uint64_t walked;	/* names on the way to them (struct sys_way) */
 	uint64_t taken;		/* bytes of data, holes and all */
 	struct apply_limits limits;
 	unsigned layer; /* 1 is the lowest */
@@ -35,6 +36,7 @@ struct apply {
 	int acl;	/* and rights beside the mode */
 	int marked;
 	int stale; /* something was removed that may have led there */
+	struct links *links;
 	/* the file that is being written */
 	int filefd;
 	uint64_t filesize, fileend;

@@ -150,6 +150,7 @@ prune(struct apply *a, int dirfd, const char *name)
 
 	if ((fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return -1;
+	a->stale = 1;
 	apply_forget_parent(a);
 	rc = down(a, &l, &fd, name);
 	while (rc == 0 && l != NULL) {
@@ -183,6 +184,7 @@ prune_name(struct apply *a, int dirfd, uint64_t ino, const char *name)
 	switch (look(a, dirfd, ino, name)) {
 	case NOTHING:
 		rc = remove_lower(a, dirfd, name);
+		a->stale = 1;
 		apply_forget_parent(a);
 		return rc;
 	case LOOK_INTO:

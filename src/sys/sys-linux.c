@@ -16,19 +16,37 @@
 #include "linux.h"
 
 /* openat2(2), Linux 5.6; without it, name by name. */
-int
-sys_open_in_root(int rootfd, const char *path, int flags)
+/* openat2(2) with "/" being rootfd; ENOSYS where it cannot be used. */
+static int
+open_in_root(int rootfd, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC),
-	    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	    .resolve = RESOLVE_IN_ROOT | resolve};
 	long fd;
 
 	do
 		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
 	while (fd == -1 && (errno == EAGAIN || errno == EINTR));
-	if (fd != -1 || !linux_lacks(errno))
-		return (int)fd;
-	return sys_walk_in_root(rootfd, path, flags, NULL, NULL);
+	if (fd == -1 && linux_lacks(errno))
+		errno = ENOSYS;
+	return (int)fd;
+}
+
+int
+sys_open_plain(int rootfd, const char *path, int flags)
+{
+	return open_in_root(rootfd, path, flags, RESOLVE_NO_SYMLINKS);
+}
+
+int
+sys_open_in_root(int rootfd, const char *path, int flags)
+{
+	int fd;
+
+	fd = open_in_root(rootfd, path, flags, RESOLVE_NO_MAGICLINKS);
+	if (fd != -1 || errno != ENOSYS)
+		return fd;
+	return sys_walk_in_root(rootfd, path, flags, NULL, NULL, NULL);
 }
 
 /*

@@ -5,9 +5,19 @@
 #include <unistd.h>
 
 int
+sys_open_plain(int rootfd, const char *path, int flags)
+{
+	(void)rootfd;
+	(void)path;
+	(void)flags;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
 sys_open_in_root(int rootfd, const char *path, int flags)
 {
-	return sys_walk_in_root(rootfd, path, flags, NULL, NULL);
+	return sys_walk_in_root(rootfd, path, flags, NULL, NULL, NULL);
 }
 
 int

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* as Linux has it */
+#define LINKS_MAX 40  /* as Linux has it */
+#define LINK_BYTES 64 /* of a target, that cost about what a name does */
 
 struct walk {
 	int rootfd;
@@ -16,9 +17,11 @@ struct walk {
 	int fd;	    /* where the walk is */
 	char *path; /* what is left of the path, and all of it */
 	char *rest;
-	unsigned links;
+	unsigned links, noted; /* followed; of them, done with */
 	sys_missing *missing;
 	void *arg;
+	size_t left, own; /* bytes of the rest; of them, not out of a link */
+	struct sys_way *way;
 };
 
 /* Goes on from fd, or fails with it. */
@@ -59,6 +62,7 @@ follow(struct walk *w, const char *target)
 	size_t len = strlen(target), rest = strlen(w->rest);
 	char *p;
 
+	w->way->names += 1 + len / LINK_BYTES;
 	if (++w->links > LINKS_MAX) {
 		errno = ELOOP;
 		return -1;
@@ -73,6 +77,7 @@ follow(struct walk *w, const char *target)
 		p[len] = '\0';
 	free(w->path);
 	w->path = w->rest = p;
+	w->left = strlen(p);
 	return *target == '/' ? enter_root(w) : 0;
 }
 
@@ -80,21 +85,22 @@ follow(struct walk *w, const char *target)
 static int
 go_down(struct walk *w, const char *name)
 {
+	int e, fd, flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	char target[PATH_MAX];
 	ssize_t n;
-	int fd;
 
-	n = readlinkat(w->fd, name, target, sizeof(target) - 1);
-	if (n >= 0) {
+	if ((fd = openat(w->fd, name, flags)) != -1)
+		return enter(w, fd);
+	e = errno;
+	if (e != ENOENT &&
+	    (n = readlinkat(w->fd, name, target, sizeof(target) - 1)) >= 0) {
 		target[n] = '\0';
 		return follow(w, target) == -1 ? -1 : 1;
 	}
-	fd = openat(
-	    w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR) &&
-	    w->missing != NULL && w->missing(w->arg, w->fd, name) == 0)
-		fd = openat(w->fd, name,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	errno = e;
+	if ((e == ENOENT || e == ENOTDIR) && w->missing != NULL &&
+	    w->missing(w->arg, w->fd, name) == 0)
+		fd = openat(w->fd, name, flags);
 	return enter(w, fd);
 }
 
@@ -102,11 +108,14 @@ go_down(struct walk *w, const char *name)
 static const char *
 next_name(struct walk *w, char name[NAME_MAX + 1])
 {
-	size_t n;
+	size_t n, slashes = strspn(w->rest, "/");
 
 	errno = 0;
-	w->rest += strspn(w->rest, "/");
+	w->rest += slashes;
 	n = strcspn(w->rest, "/");
+	w->left -= slashes + n;
+	if (w->own > w->left)
+		w->own = w->left;
 	if (n == 0)
 		return NULL;
 	if (n > NAME_MAX) {
@@ -116,6 +125,7 @@ next_name(struct walk *w, char name[NAME_MAX + 1])
 	memcpy(name, w->rest, n);
 	name[n] = '\0';
 	w->rest += n;
+	w->way->names++;
 	return name;
 }
 
@@ -135,13 +145,26 @@ open_last(struct walk *w, const char *name, int flags, int *fd)
 	return *fd == -1 ? -1 : 1;
 }
 
+/* Notes where the links led to, when nothing but slashes is left of them. */
+static void
+note_link(struct walk *w, size_t len)
+{
+	if (w->links == w->noted || strspn(w->rest, "/") < w->left - w->own)
+		return;
+	w->noted = w->links;
+	if (w->way->fd != -1)
+		close(w->way->fd);
+	w->way->fd = fcntl(w->fd, F_DUPFD_CLOEXEC, 3);
+	w->way->len = len - w->own;
+}
+
 static int
-walk(struct walk *w, int flags)
+walk(struct walk *w, int flags, size_t len)
 {
 	char name[NAME_MAX + 1];
 	int fd = -1, rc;
 
-	while (next_name(w, name) != NULL) {
+	for (; note_link(w, len), next_name(w, name) != NULL;) {
 		if (strcmp(name, ".") == 0)
 			rc = 0;
 		else if (strcmp(name, "..") == 0)
@@ -157,11 +180,15 @@ walk(struct walk *w, int flags)
 }
 
 int
-sys_walk_in_root(
-    int rootfd, const char *path, int flags, sys_missing *missing, void *arg)
+sys_walk_in_root(int rootfd, const char *path, int flags, sys_missing *missing,
+    void *arg, struct sys_way *way)
 {
-	struct walk w = {
-	    .rootfd = rootfd, .fd = -1, .missing = missing, .arg = arg};
+	struct sys_way none = {0, -1, 0};
+	struct walk w = {.rootfd = rootfd,
+	    .fd = -1,
+	    .missing = missing,
+	    .arg = arg,
+	    .way = way != NULL ? way : &none};
 	int e, fd = -1;
 
 	if (*path == '\0') {
@@ -175,10 +202,13 @@ sys_walk_in_root(
 	if ((w.path = strdup(path)) == NULL)
 		return -1;
 	w.rest = w.path;
+	w.left = w.own = strlen(path);
 	w.fd = openat(rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w.fd != -1 && fstat(rootfd, &w.root) == 0)
-		fd = walk(&w, flags);
+		fd = walk(&w, flags, strlen(path));
 	e = errno;
+	if (none.fd != -1)
+		close(none.fd);
 	if (w.fd != -1)
 		close(w.fd);
 	free(w.path);

@@ -26,14 +26,26 @@
  */
 int sys_open_in_root(int rootfd, const char *path, int flags);
 
+/* The same where no link is on the way: else ELOOP. */
+int sys_open_plain(int rootfd, const char *path, int flags);
+
+/* What a walk has come through. */
+struct sys_way {
+	uint64_t names; /* in the path and in links, and more for long links */
+	int fd;		/* where the last link in the path leads, or -1 */
+	size_t len;	/* of the path up to there */
+};
+
 /*
- * The same, name by name in user space.  With `missing', what the path names is
- * to be a directory, and so is each name before it: missing(arg, dirfd, name)
- * makes one that is not there or is something else; 0, or -1 and errno.
+ * As sys_open_in_root, name by name in user space.  With `missing', what the
+ * path names is to be a directory, and so is each name before it: missing(arg,
+ * dirfd, name) makes one that is not there or is something else; 0, or -1 and
+ * errno.  The way may be NULL; else its names are added to, and its fd, which
+ * is to be -1, is the caller's, even after a failure.
  */
 typedef int sys_missing(void *, int dirfd, const char *name);
-int sys_walk_in_root(
-    int rootfd, const char *path, int flags, sys_missing *, void *arg);
+int sys_walk_in_root(int rootfd, const char *path, int flags, sys_missing *,
+    void *, struct sys_way *);
 
 /*
  * Opens the directory `name' (one component) below dirfd for reading, to empty
