@@ -226,22 +226,11 @@ chr-rm: nope: not in the store" chr-rm "$one" /none/root nope "$two"
 	run_ok chr-rm "$root"
 }
 
-# aged HOURS ROOT MARK...: marks of an earlier run of the machine.
-aged() {
-	local ago="$1 hours ago" base=${2%/root} m
-
-	shift 2
-	for m; do
-		printf 'another\0001\0' >"$base/$m"
-		touch -d "$ago" "$base/$m"
-	done
-}
-
 @test "-g: what is stale at once, and what only with age" {
 	pulled
 	fresh=$(chr-mkroot box)
 	old=$(chr-mkroot box)
-	aged 25 "$old" idle
+	aged '25 hours' "$old" idle
 	used=$(chr-mkroot box)
 	rm "${used%/root}/idle"
 	abandoned=$(chr-mkroot box)
@@ -251,7 +240,7 @@ aged() {
 	: >"${starting%/root}/remove"
 	failed=$(chr-mkroot box)
 	: >"${failed%/root}/remove"
-	aged 1 "$failed" remove idle
+	aged '1 hour' "$failed" remove idle
 	half=$(chr-mkroot box)
 	mv "${half%/root}" "$CHR_STORE/roots/.chr-$(basename "${half%/root}")"
 	mkdir "$CHR_STORE/images/.$(printf 0%.0s {1..64})"

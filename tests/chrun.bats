@@ -242,7 +242,8 @@ touch made; until [ -e go ]; do sleep 0.02; done; echo "$root"\n' \
 		[ -d "$root" ]
 		run_ok chr-rm -g
 		[ -d "$root" ]
-		touch -c -d '2 minutes ago' "${root%/root}/remove"
+		[ -e "${root%/root}/remove" ]
+		aged '2 minutes' "$root" remove idle
 		run_ok chr-rm -g
 		no_roots
 	done
@@ -251,7 +252,7 @@ touch made; until [ -e go ]; do sleep 0.02; done; echo "$root"\n' \
 @test "run: a signal at any time is not lost, nor is the root" {
 	skip_unless_root
 	need busybox
-	local shell i
+	local i mark shell
 
 	pulled
 	for shell in dash bash 'busybox sh'; do
@@ -264,7 +265,9 @@ touch made; until [ -e go ]; do sleep 0.02; done; echo "$root"\n' \
 			[ "$status" = 143 ] || fail "$shell, run $i: $status"
 		done
 	done
-	find "$CHR_STORE/roots" -name remove -exec touch -d '2 minutes ago' {} +
+	for mark in "$CHR_STORE"/roots/*/remove; do
+		[ ! -e "$mark" ] || aged '2 minutes' "${mark%/remove}" remove idle
+	done
 	run_ok chr-rm -g
 	no_roots
 }

@@ -158,6 +158,43 @@ walls() {
 	done
 }
 
+# layers N: the operands of mkimage for so many small ones, the 70th large.
+layers() {
+	local i
+
+	operands=()
+	for ((i = 1; i <= $1; i++)); do
+		operands+=("file last 644 $i")
+		[ "$i" != 70 ] || operands+=('random big 400000')
+	done
+}
+
+# size_of DIGEST: what a layer of img inflates to.
+size_of() {
+	gzip -dc "img/blobs/${1/://}" | wc -c
+}
+
+@test "small layers share a process" {
+	local all digest limit operands
+
+	skip_if_sanitized
+	need strace
+	layers 140
+	digest=$(mkimage -f oci img "${operands[@]}")
+	strace -f -o trace -e trace=seccomp chr-pull -q -t a/b ./img
+	[ "$(grep -c 'TSYNC, {' trace)" = 2 ]
+	[ "$(cat "$CHR_STORE"/images/*/root/last)" = 140 ]
+	[ "$(stat -c %s "$CHR_STORE"/images/*/root/big)" = 400000 ]
+	# the one that is too much is named
+	chr-rm a/b
+	mapfile -t all < <(sed 's/.*"layers"//' "img/blobs/${digest/://}" |
+	    grep -o 'sha256:[0-9a-f]*')
+	limit=$((98 * $(size_of "${all[0]}") + $(size_of "${all[70]}")))
+	CHR_MAX_BYTES=$limit run_err 6 \
+	    "chr-pull: docker.io/a/b:latest: layer ${all[99]}: over the limit of $limit bytes" \
+	    chr-pull -q -t a/b ./img
+}
+
 @test "CHR_MAX_BYTES is for all layers of an image together" {
 	local blob limit size=0
 

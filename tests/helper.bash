@@ -444,6 +444,18 @@ pulled() {
 	rm "$T/box.tar"
 }
 
+# aged TIME ROOT MARK...: the marks are of an earlier run of the machine, and so
+# old.
+aged() {
+	local ago="$1 ago" base=${2%/root} m
+
+	shift 2
+	for m; do
+		printf 'another\0001\0' >"$base/$m"
+		touch -d "$ago" "$base/$m"
+	done
+}
+
 # no_roots: the store has no root, whole or half-made.
 no_roots() {
 	[ -z "$(ls -A "$CHR_STORE/roots" 2>/dev/null)" ] || {

@@ -61,7 +61,7 @@ run(void *arg)
 }
 
 struct ahead *
-ahead_new(ahead_read *read, void *arg)
+ahead_new(ahead_read *read, void *arg, int thread)
 {
 	struct ahead *a;
 
@@ -74,7 +74,7 @@ ahead_new(ahead_read *read, void *arg)
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	/* old filters for system calls refuse what makes a thread */
-	a->alone = pthread_create(&a->thread, NULL, run, a) != 0;
+	a->alone = !thread || pthread_create(&a->thread, NULL, run, a) != 0;
 	if (a->alone)
 		return a;
 	/* the C library's first calls may not be allowed later */

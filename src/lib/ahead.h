@@ -7,7 +7,8 @@
 
 /*
  * A stream that is read ahead of who takes it, in a thread of its own, by half
- * a megabyte at most; where no thread can be made, when it is asked for.
+ * a megabyte at most.  Where no thread is wanted or can be made, it is read
+ * when it is asked for.
  */
 struct ahead;
 
@@ -15,11 +16,11 @@ struct ahead;
 typedef ssize_t ahead_read(void *, void *, size_t);
 
 /*
- * Starts the thread, which reads nothing before the first ahead_next.  What
- * read uses is the thread's from then on, until ahead_next has returned 0 or
- * -1.  NULL and errno.
+ * Starts the thread, if one is wanted, which reads nothing before the first
+ * ahead_next.  What read uses is the thread's from then on, until ahead_next
+ * has returned 0 or -1.  NULL and errno.
  */
-struct ahead *ahead_new(ahead_read *, void *);
+struct ahead *ahead_new(ahead_read *, void *, int thread);
 /* 1 and bytes that stay until the next call; what read returned: 0 or -1. */
 int ahead_next(struct ahead *, const void **, size_t *);
 /* Waits for the thread: for a read that it is in. */

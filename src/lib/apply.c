@@ -28,9 +28,8 @@
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY)
 
 /*
- * Names that may be walked for one image.  Where the kernel can be asked, only
- * ways through links are walked, and not again while it is known where a link
- * leads: an image takes some hundred.
+ * Names that may be walked for one image in links and behind them; not again
+ * while it is known where a link leads.  An image takes some hundred.
  */
 #define WALK_FREE 65536
 #define WALK_EACH 8 /* for each entry */

@@ -29,6 +29,7 @@
 struct decoder {
 	pid_t pid;
 	int fd;
+	int feed; /* where small layers are sent, or -1 */
 	struct wire_in *in;
 	struct wire_record record; /* the last that came */
 	int held;		   /* it was not asked for yet */
@@ -152,49 +153,103 @@ confine(void)
 	return 0;
 }
 
+/* Tells the parent, which knows what this is about. */
+static int
+fail_here(struct wire_out *w)
+{
+	wire_failed(w, ST_LOCAL, strerror(errno));
+	wire_flush(w);
+	return ST_LOCAL;
+}
+
+static int
+decode_layer(struct layer *l, struct wire_out *w)
+{
+	int rc = decode(l, w);
+
+	if (rc == -1 && layer_status(l) != 0)
+		wire_failed(w, layer_status(l), layer_why(l));
+	return wire_flush(w) == -1 || rc == -1 ? ST_REFUSED : 0;
+}
+
+/* Its input at 3, its output at 4. */
+static struct wire_out *
+place(const int *fds)
+{
+	int in, out;
+
+	signal(SIGPIPE, SIG_DFL);
+	/* out of the way of 3 and 4 */
+	in = fcntl(fds[0], F_DUPFD, 5);
+	out = fcntl(fds[1], F_DUPFD, 5);
+	if (in == -1 || out == -1 || dup2(in, 3) == -1 || dup2(out, 4) == -1)
+		return NULL;
+	return wire_writer(4);
+}
+
 /* The process: its descriptors are the blob and the pipe. */
 static int
 run(const int *fds, const uint64_t *args)
 {
 	struct wire_out *w;
 	struct layer *l;
-	int blob, out, rc;
 
-	/* out of the way of 3 and 4 */
-	blob = fcntl(fds[0], F_DUPFD, 5);
-	out = fcntl(fds[1], F_DUPFD, 5);
-	if (blob == -1 || out == -1 || dup2(blob, 3) == -1 ||
-	    dup2(out, 4) == -1 || (w = wire_writer(4)) == NULL)
+	if ((w = place(fds)) == NULL)
 		return ST_LOCAL;
-	if ((l = layer_open(3)) == NULL || confine() == -1) {
-		wire_failed(w, ST_LOCAL, strerror(errno));
-		wire_flush(w);
-		return ST_LOCAL;
-	}
+	if ((l = layer_open(3, UINT64_MAX, 1)) == NULL || confine() == -1)
+		return fail_here(w);
 	layer_limit(l, args[0], args[1]);
-	if ((rc = decode(l, w)) == -1 && layer_status(l) != 0)
-		wire_failed(w, layer_status(l), layer_why(l));
-	wire_flush(w);
-	return rc == 0 ? 0 : ST_REFUSED;
+	return decode_layer(l, w);
+}
+
+/* What comes before a small layer's bytes. */
+struct small {
+	uint64_t size, before;
+};
+
+/* The process for small layers: its descriptors are two pipes. */
+static int
+run_small(const int *fds, const uint64_t *args)
+{
+	struct wire_out *w;
+	struct small s;
+	struct layer *l;
+	int rc = 0;
+
+	if ((w = place(fds)) == NULL)
+		return ST_LOCAL;
+	/* libraries load what they need while they can */
+	if ((l = layer_open(3, 0, 0)) == NULL || confine() == -1)
+		return fail_here(w);
+	layer_close(l);
+	while (rc == 0 && fdio_read(3, &s, sizeof(s)) == sizeof(s)) {
+		if ((l = layer_open(3, s.size, 0)) == NULL)
+			return fail_here(w);
+		layer_limit(l, s.before, args[0]);
+		rc = decode_layer(l, w);
+		layer_close(l);
+	}
+	return rc;
 }
 
 /* --- for its parent --- */
 
-struct decoder *
-decoder_start(int fd, uint64_t before, uint64_t bytes_max)
+/* A worker that reads in. */
+static struct decoder *
+start(worker_main *fn, int in, const uint64_t *args)
 {
-	const uint64_t args[] = {before, bytes_max};
 	struct decoder *d;
 	int e, fds[2], p[2] = {-1, -1};
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return NULL;
+	d->feed = -1;
 	if (pipe2(p, O_CLOEXEC) == -1 || (d->in = wire_reader(p[0])) == NULL)
 		goto fail;
 	sys_widen_pipe(p[1], PIPE_SIZE);
-	fds[0] = fd;
+	fds[0] = in;
 	fds[1] = p[1];
-	if ((d->pid = worker_start(run, fds, 2, args)) == -1)
+	if ((d->pid = worker_start(fn, fds, 2, args)) == -1)
 		goto fail;
 	close(p[1]);
 	d->fd = p[0];
@@ -209,6 +264,56 @@ fail:
 	free(d);
 	errno = e;
 	return NULL;
+}
+
+struct decoder *
+decoder_start(int fd, uint64_t before, uint64_t bytes_max)
+{
+	const uint64_t args[WORKER_ARGS] = {before, bytes_max};
+
+	return start(run, fd, args);
+}
+
+struct decoder *
+decoder_start_small(uint64_t bytes_max)
+{
+	const uint64_t args[WORKER_ARGS] = {bytes_max};
+	struct decoder *d;
+	int e, p[2];
+
+	if (pipe2(p, O_CLOEXEC) == -1)
+		return NULL;
+	d = start(run_small, p[0], args);
+	e = errno;
+	close(p[0]);
+	if (d != NULL)
+		d->feed = p[1];
+	else
+		close(p[1]);
+	errno = e;
+	return d;
+}
+
+/* It reads all of it before it writes anything: neither waits for ever. */
+int
+decoder_send(struct decoder *d, int fd, size_t size, uint64_t before)
+{
+	struct small s = {size, before};
+	char data[DECODER_SMALL];
+	ssize_t n;
+
+	d->diffid[0] = '\0';
+	if ((n = fdio_read(fd, data, size)) == -1)
+		return -1;
+	if ((size_t)n < size) {
+		errno = EIO;
+		return -1;
+	}
+	if (fdio_write(d->feed, &s, sizeof(s)) == -1 ||
+	    fdio_write(d->feed, data, size) == -1)
+		/* that it has ended is for decoder_next to say */
+		return errno == EPIPE ? 0 : -1;
+	return 0;
 }
 
 static int
@@ -314,6 +419,8 @@ decoder_close(struct decoder *d)
 	if (d == NULL)
 		return;
 	close(d->fd);
+	if (d->feed != -1)
+		close(d->feed);
 	/* it may have much to read that nobody wants */
 	worker_end(d->pid, SIGKILL);
 	wire_in_free(d->in);

@@ -29,6 +29,19 @@ void decoder_prepare(void);
  */
 struct decoder *decoder_start(int fd, uint64_t before, uint64_t bytes_max);
 
+/*
+ * Starts one for small layers, which are sent to it one after the other: a
+ * process costs more than they do.  NULL and errno.
+ */
+#define DECODER_SMALL (64U << 10) /* bytes of a blob, at most */
+struct decoder *decoder_start_small(uint64_t bytes_max);
+/*
+ * Sends the next, of size bytes from the offset of fd, once decoder_next has
+ * returned 0 for the one before.  SIGPIPE is to be ignored.  0, or -1 and
+ * errno.
+ */
+int decoder_send(struct decoder *, int fd, size_t size, uint64_t before);
+
 /* As layer_next and layer_data; after -1 decoder_status and _why say why. */
 int decoder_next(struct decoder *, struct layer_entry *);
 int decoder_data(struct decoder *, const void **, size_t *, uint64_t *offset);

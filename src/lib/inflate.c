@@ -18,6 +18,7 @@
 
 struct inflate {
 	int fd;
+	uint64_t left; /* bytes that may be read of it */
 	int status;
 	char why[512];
 	/* how it is decompressed: one of them, or neither */
@@ -45,7 +46,7 @@ fail(struct inflate *f, int status, const char *why)
 }
 
 struct inflate *
-inflate_new(int fd)
+inflate_new(int fd, uint64_t bytes)
 {
 	struct inflate *f;
 
@@ -53,7 +54,24 @@ inflate_new(int fd)
 		return NULL;
 	memset(f, 0, offsetof(struct inflate, in));
 	f->fd = fd;
+	f->left = bytes;
 	return f;
+}
+
+/* As read(2) of what may be read. */
+static ssize_t
+get(struct inflate *f, void *buf, size_t size)
+{
+	ssize_t n;
+
+	if (size > f->left)
+		size = (size_t)f->left;
+	do
+		n = read(f->fd, buf, size);
+	while (n == -1 && errno == EINTR);
+	if (n > 0)
+		f->left -= (uint64_t)n;
+	return n;
 }
 
 /* The next compressed bytes: 1, 0, -1. */
@@ -64,10 +82,7 @@ more(void *arg, const void **data, size_t *len)
 	ssize_t n;
 
 	if (f->given) {
-		do
-			n = read(f->fd, f->in, IN);
-		while (n == -1 && errno == EINTR);
-		if (n == -1)
+		if ((n = get(f, f->in, IN)) == -1)
 			return fail(f, ST_LOCAL, strerror(errno));
 		f->inlen = (size_t)n;
 		f->total += f->inlen;
@@ -152,9 +167,11 @@ begin(struct inflate *f)
 	int filter;
 
 	f->sniffed = 1;
-	if ((n = fdio_read(f->fd, f->in, IN)) == -1)
-		return fail(f, ST_LOCAL, strerror(errno));
-	f->inlen = (size_t)n;
+	do {
+		if ((n = get(f, f->in + f->inlen, IN - f->inlen)) == -1)
+			return fail(f, ST_LOCAL, strerror(errno));
+		f->inlen += (size_t)n;
+	} while (n > 0 && f->inlen < IN);
 	f->total = f->inlen;
 	filter = sniff(f->in, f->inlen);
 	if (filter == ARCHIVE_FILTER_NONE)
@@ -199,9 +216,7 @@ plain_read(struct inflate *f, void *buf, size_t size)
 		if (n > 0)
 			return n;
 	}
-	do
-		n = read(f->fd, buf, size);
-	while (n == -1 && errno == EINTR);
+	n = get(f, buf, size);
 	return n == -1 ? fail(f, ST_LOCAL, strerror(errno)) : n;
 }
 

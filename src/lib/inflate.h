@@ -3,6 +3,7 @@
 #define INFLATE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -11,8 +12,11 @@
  */
 struct inflate;
 
-/* Reads fd (not closed) from its offset, but nothing before inflate_read. */
-struct inflate *inflate_new(int fd);
+/*
+ * Reads fd (not closed) from its offset, so many bytes at most, but nothing
+ * before inflate_read.
+ */
+struct inflate *inflate_new(int fd, uint64_t bytes);
 /*
  * Up to size uncompressed bytes: how many; 0 at the end, after which there is
  * no junk; -1.  Silent.

@@ -66,7 +66,7 @@ uncompressed(void *arg, void *buf, size_t size)
 }
 
 struct layer *
-layer_open(int fd)
+layer_open(int fd, uint64_t bytes, int thread)
 {
 	struct layer *l;
 
@@ -74,8 +74,8 @@ layer_open(int fd)
 		return NULL;
 	if ((l->digest = digest_new("sha256:")) == NULL ||
 	    (l->tar = tar_new(tar_input, l)) == NULL ||
-	    (l->inflate = inflate_new(fd)) == NULL ||
-	    (l->ahead = ahead_new(uncompressed, l->inflate)) == NULL) {
+	    (l->inflate = inflate_new(fd, bytes)) == NULL ||
+	    (l->ahead = ahead_new(uncompressed, l->inflate, thread)) == NULL) {
 		layer_close(l);
 		return NULL;
 	}

@@ -11,7 +11,7 @@
 
 /*
  * A stream of tar entries out of a blob: decompressed (in a thread, ahead of
- * the rest), hashed, parsed.  Silent.
+ * the rest, if so wanted), hashed, parsed.  Silent.
  */
 struct layer;
 
@@ -47,10 +47,10 @@ struct layer_entry {
 };
 
 /*
- * Reads fd (not closed) from its offset, but nothing before the first
- * layer_next.  NULL and errno.
+ * Reads fd (not closed) from its offset, so many bytes at most, but nothing
+ * before the first layer_next; with or without a thread.  NULL and errno.
  */
-struct layer *layer_open(int fd);
+struct layer *layer_open(int fd, uint64_t bytes, int thread);
 /* Refuses a stream of more uncompressed bytes than max, with those before. */
 void layer_limit(struct layer *, uint64_t before, uint64_t max);
 /* 1 and *e; 0 at the end; -1: layer_status and layer_why tell. */

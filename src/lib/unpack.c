@@ -48,25 +48,61 @@ struct writer {
 	int dirfd, storefd;
 	int ready; /* the order, then layer numbers come here */
 	char *is_ready;
-	struct decoder **decoders; /* of layers; NULL: not started */
+	struct decoder **decoders; /* of each layer; NULL: not started */
+	struct decoder *small;	   /* of all small ones */
 	uint64_t inflated;	   /* bytes of all layers so far */
 	struct apply *apply;
 };
 
 static int
-start_decoder(struct writer *w, size_t i)
+is_small(const struct writer *w, size_t i)
+{
+	return w->layers[i].blob.size <= DECODER_SMALL;
+}
+
+static int
+open_blob(const struct writer *w, size_t i)
 {
 	const struct descriptor *blob = &w->layers[i].blob;
 	int fd;
 
+	fd = store_blob_openat(w->storefd, blob->digest, blob->size);
+	return fd != -1 ? fd
+			: msg_fail(-1, "%s: layer %s", w->name, blob->digest);
+}
+
+/* A process for a layer, unless it has one. */
+static int
+start_decoder(struct writer *w, size_t i)
+{
+	int fd;
+
 	if (w->decoders[i] != NULL)
 		return 0;
-	if ((fd = store_blob_openat(w->storefd, blob->digest, blob->size)) ==
-	    -1)
-		return msg_fail(-1, "%s: layer %s", w->name, blob->digest);
+	if ((fd = open_blob(w, i)) == -1)
+		return -1;
 	w->decoders[i] = decoder_start(fd, w->inflated, w->order.limits.bytes);
 	close(fd);
 	return w->decoders[i] == NULL ? msg_fail(-1, "%s", w->name) : 0;
+}
+
+/* A small layer to the process that all of them have. */
+static int
+send_small(struct writer *w, size_t i)
+{
+	const struct descriptor *blob = &w->layers[i].blob;
+	int fd, rc = 0;
+
+	if (w->small == NULL &&
+	    (w->small = decoder_start_small(w->order.limits.bytes)) == NULL)
+		return msg_fail(-1, "%s", w->name);
+	if ((fd = open_blob(w, i)) == -1)
+		return -1;
+	if (decoder_send(w->small, fd, (size_t)blob->size, w->inflated) == -1)
+		rc = msg_fail(-1, "%s: layer %s", w->name, blob->digest);
+	close(fd);
+	w->decoders[i] = w->small;
+	return rc;
 }
 
 /*
@@ -149,11 +185,11 @@ apply_one(struct writer *w, size_t i)
 	int rc;
 
 	wait_ready(w, i);
-	if (start_decoder(w, i) == -1)
+	if ((is_small(w, i) ? send_small(w, i) : start_decoder(w, i)) == -1)
 		return ST_LOCAL;
 	/* the next one inflates while this one is written */
 	if (i + 1 < w->order.nlayers && w->is_ready[i + 1] &&
-	    start_decoder(w, i + 1) == -1)
+	    !is_small(w, i + 1) && start_decoder(w, i + 1) == -1)
 		return ST_LOCAL;
 	d = w->decoders[i];
 	apply_layer(w->apply, digest);
@@ -161,7 +197,8 @@ apply_one(struct writer *w, size_t i)
 	if (rc == -1)
 		rc = msg_failx(decoder_status(d), "%s: layer %s: %s", w->name,
 		    digest, decoder_why(d));
-	decoder_close(d);
+	if (d != w->small)
+		decoder_close(d);
 	return rc;
 }
 
@@ -238,6 +275,7 @@ be_writer(const int *fds, const uint64_t *args)
 
 	(void)args;
 	msg_defer(fds[3]);
+	signal(SIGPIPE, SIG_IGN);
 	return take_order(&w) == -1 ? ST_LOCAL : write_tree(&w, fds[3]);
 }
 

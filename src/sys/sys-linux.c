@@ -15,8 +15,8 @@
 
 #include "linux.h"
 
-/* openat2(2), Linux 5.6; without it, name by name. */
-/* openat2(2) with "/" being rootfd; ENOSYS where it cannot be used. */
+/* openat2(2), Linux 5.6, with "/" being rootfd; ENOSYS where it cannot be used.
+ */
 static int
 open_in_root(int rootfd, const char *path, int flags, uint64_t resolve)
 {

@@ -10,6 +10,7 @@
 
 #define LINKS_MAX 40  /* as Linux has it */
 #define LINK_BYTES 64 /* of a target, that cost about what a name does */
+#define DEEP 64	      /* names of a path, which no honest tree has */
 
 struct walk {
 	int rootfd;
@@ -17,6 +18,7 @@ struct walk {
 	int fd;	    /* where the walk is */
 	char *path; /* what is left of the path, and all of it */
 	char *rest;
+	unsigned names;
 	unsigned links, noted; /* followed; of them, done with */
 	sys_missing *missing;
 	void *arg;
@@ -125,7 +127,8 @@ next_name(struct walk *w, char name[NAME_MAX + 1])
 	memcpy(name, w->rest, n);
 	name[n] = '\0';
 	w->rest += n;
-	w->way->names++;
+	if (++w->names > DEEP || w->links > 0)
+		w->way->names++;
 	return name;
 }
 

@@ -31,9 +31,10 @@ int sys_open_plain(int rootfd, const char *path, int flags);
 
 /* What a walk has come through. */
 struct sys_way {
-	uint64_t names; /* in the path and in links, and more for long links */
-	int fd;		/* where the last link in the path leads, or -1 */
-	size_t len;	/* of the path up to there */
+	/* in links and behind them, more for long links; in long paths */
+	uint64_t names;
+	int fd;	    /* where the last link in the path leads, or -1 */
+	size_t len; /* of the path up to there */
 };
 
 /*

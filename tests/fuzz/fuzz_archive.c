@@ -41,7 +41,7 @@ decoder_start(int fd, uint64_t before, uint64_t bytes_max)
 	struct decoder *d;
 
 	must((d = calloc(1, sizeof(*d))) != NULL);
-	must((d->layer = layer_open(fd)) != NULL);
+	must((d->layer = layer_open(fd, UINT64_MAX, 1)) != NULL);
 	layer_limit(d->layer, before, bytes_max);
 	return d;
 }

@@ -99,7 +99,7 @@ put_bytes(struct apply *a, const uint8_t *data, size_t size)
 	must((fd = memfd_create("layer", MFD_CLOEXEC)) != -1);
 	must(write(fd, copy, size) == (ssize_t)size && lseek(fd, 0, 0) == 0);
 	free(copy);
-	must((l = layer_open(fd)) != NULL);
+	must((l = layer_open(fd, UINT64_MAX, 1)) != NULL);
 	layer_limit(l, 0, limits.bytes);
 	apply_layer(a, "sha256:x");
 	rc = put(a, l);

@@ -36,10 +36,10 @@ produce(void *arg, void *buf, size_t size)
 }
 
 static void
-takes(size_t total, ssize_t last)
+takes_with(int thread, size_t total, ssize_t last)
 {
 	struct source s = {.len = total, .last = last};
-	struct ahead *a = ahead_new(produce, &s);
+	struct ahead *a = ahead_new(produce, &s, thread);
 	size_t i, len, at = 0;
 	const void *data;
 	int r;
@@ -53,6 +53,13 @@ takes(size_t total, ssize_t last)
 	assert_int_equal(at, total);
 	assert_int_equal(ahead_next(a, &data, &len), last);
 	ahead_free(a);
+}
+
+static void
+takes(size_t total, ssize_t last)
+{
+	takes_with(0, total, last);
+	takes_with(1, total, last);
 }
 
 static void
@@ -76,7 +83,7 @@ static void
 nothing_is_read_unasked(void **state)
 {
 	struct source s = {.len = 100};
-	struct ahead *a = ahead_new(produce, &s);
+	struct ahead *a = ahead_new(produce, &s, 1);
 
 	(void)state;
 	ahead_free(a);
@@ -87,7 +94,7 @@ static void
 given_up_in_the_middle(void **state)
 {
 	struct source s = {.len = SIZE_MAX};
-	struct ahead *a = ahead_new(produce, &s);
+	struct ahead *a = ahead_new(produce, &s, 1);
 	const void *data;
 	size_t len;
 
