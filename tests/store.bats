@@ -301,6 +301,25 @@ for d, _, names in os.walk("."):
 	done <places
 }
 
+@test "an image that is finished while blobs are collected keeps its own" {
+	local blobs collector pull
+
+	need_faults
+	mkimage -n a/b:1 img.tar "$small"
+	FAULT=image_rename:1:STOP chr-pull -q ./img.tar >out 3>&- 4>&- &
+	pull=$!
+	wait_for stopped "$pull"
+	blobs=$(ls "$CHR_STORE/blobs/sha256")
+	FAULT=gc_mark:1:STOP chr-rm -g 3>&- 4>&- &
+	collector=$!
+	wait_for stopped "$collector"
+	kill -CONT "$pull"
+	wait "$pull"
+	kill -CONT "$collector"
+	wait "$collector"
+	[ "$(ls "$CHR_STORE/blobs/sha256")" = "$blobs" ]
+}
+
 @test "killed at any place: the next run completes, chr-rm -g tidies up" {
 	need_faults
 	mkimage -n a/b:1 img.tar "$small" 'file b'

@@ -442,13 +442,35 @@ gc_images(const struct gc *gc)
 
 /* --- blobs --- */
 
+/* The list of blobs of images/NAME: 1; 0 when there is none; -1 and errno. */
+static int
+mark_listed(const struct gc *gc, const char *name, struct list *needed)
+{
+	char **v, **p, *path;
+	int rc = 1;
+
+	if ((path = fdio_fmt("images/%s/blobs", name)) == NULL)
+		return -1;
+	v = config_read(store_fd(gc->store), path);
+	if (v == NULL)
+		rc = errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	for (p = v; rc == 1 && p != NULL && *p != NULL; p++)
+		if (ref_digest_ok(*p) &&
+		    list_add(needed, ref_digest_hex(*p)) == -1)
+			rc = -1;
+	free(v);
+	free(path);
+	return rc;
+}
+
 /* What an image needs; a half-made one only while somebody makes it. */
 static int
 mark_image(const struct gc *gc, const char *name, struct list *needed)
 {
-	char **v, **p, *path;
-	int fd, rc = 0;
+	int fd, rc;
 
+	if (FAULT("gc_mark"))
+		return -1;
 	if (name[0] == '.') {
 		if ((fd = lock_image(gc, name)) != -1) {
 			close(fd);
@@ -457,17 +479,11 @@ mark_image(const struct gc *gc, const char *name, struct list *needed)
 		if (!is_taken())
 			return -1;
 	}
-	if ((path = fdio_fmt("images/%s/blobs", name)) == NULL)
-		return -1;
-	v = config_read(store_fd(gc->store), path);
-	if (v == NULL && errno != ENOENT && errno != ENOTDIR)
-		rc = -1;
-	for (p = v; rc == 0 && p != NULL && *p != NULL; p++)
-		if (ref_digest_ok(*p))
-			rc = list_add(needed, ref_digest_hex(*p));
-	free(v);
-	free(path);
-	return rc;
+	rc = mark_listed(gc, name, needed);
+	/* it may have got its name since it was seen */
+	if (rc == 0 && name[0] == '.')
+		rc = mark_listed(gc, name + 1, needed);
+	return rc == -1 ? -1 : 0;
 }
 
 static int
