@@ -245,6 +245,9 @@ cannot be made: Operation not permitted; see chr-exec -p" \
 	CHR_ROOTS=$T/there run_ok chr-mkroot box
 	[[ $output == "$T"/there/box.??????/root ]]
 	run_err 1 "chr-mkroot: none: No such file or directory" chr-mkroot -d none box
+	# a directory that its server has forgotten: there is no new root yet
+	run_err 1 "chr-mkroot: there: Stale file handle" \
+	    "$FIXTURES/without" -e ESTALE readlink chr-mkroot -d there box
 }
 
 @test "a directory whose path would break the line is refused" {

@@ -836,7 +836,7 @@ root_make(const char *dir, const char *prefix, struct root *r, int *lock)
 		while (rc == -1 && ++races < RACES_MAX &&
 		       (errno == ENOENT || errno == EWOULDBLOCK ||
 			   errno == EEXIST));
-	if (rc == -1 && errno == ESTALE)
+	if (rc == -1 && errno == ESTALE && r->path != NULL)
 		fail_replaced(r);
 	else if (rc == -1)
 		msg_warn("%s", dir);
