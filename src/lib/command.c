@@ -72,7 +72,7 @@ command_exec(char *const argv[], char *const env[])
 	struct failure f = {NULL, 0};
 	const char *name = argv[0], *path;
 	char *why;
-	int status;
+	int status = COMMAND_DENIED;
 
 	if ((path = environ_get(env, "PATH")) == NULL)
 		path = strchr(ENVIRON_PATH, '=') + 1;
@@ -81,15 +81,19 @@ command_exec(char *const argv[], char *const env[])
 		f.err = errno;
 		f.path = strdup(name);
 	} else if (*name != '\0' && search(path, argv, env, &f) == -1)
-		return COMMAND_DENIED;
-	if (f.err == 0)
-		return msg_failx(
+		goto out;
+	if (f.err == 0) {
+		status = msg_failx(
 		    COMMAND_MISSING, "%s: not found in %s", name, path);
-	status = is_missing(f.err) ? COMMAND_MISSING : COMMAND_DENIED;
+		goto out;
+	}
+	if (is_missing(f.err))
+		status = COMMAND_MISSING;
 	why = f.path != NULL ? explain_exec(f.path, f.err) : NULL;
 	msg_warnx("%s: %s", f.path != NULL ? f.path : name,
 	    why != NULL ? why : strerror(f.err));
 	free(why);
+out:
 	free(f.path);
 	return status;
 }

@@ -140,13 +140,12 @@ learn_anywhere(struct http *h, struct endpoint *ep,
     const struct http_call *reply, char why[REPLY_WHY])
 {
 	struct http_call call;
-	int bad, n;
+	int bad;
 
-	n = learn(ep, reply, &bad);
-	if (n == 0) {
+	if (learn(ep, reply, &bad) == 0) {
 		ping(h, ep->base, &call);
 		if (call.error == HTTP_OK && call.hops == 0)
-			n = learn(ep, &call, &bad);
+			learn(ep, &call, &bad);
 		http_clear(&call);
 	}
 	if (ep->challenge.scheme != CHALLENGE_NONE)
