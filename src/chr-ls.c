@@ -197,8 +197,8 @@ add_image(void *arg, const char *name, const char *digest)
 	platform = config_read1(fd, "platform");
 	v = config_read(fd, "size");
 	if (platform == NULL || (v == NULL && errno != ENOENT)) {
-		msg_warn("%s/images/%s", store_path(l->store),
-		    ref_digest_hex(digest));
+		msg_warnx("%s/images/%s: %s", store_path(l->store),
+		    ref_digest_hex(digest), fdio_why());
 		l->failed = 1;
 	}
 	if (fstatat(fd, "name", &st, 0) == -1)

@@ -128,8 +128,8 @@ open_stored(const struct options *o, const struct ref *r, int *dirfd)
 	*dirfd = image_hold(o->store, r->digest);
 	return *dirfd != -1 || errno == ENOENT
 		   ? 0
-		   : msg_fail(ST_LOCAL, "%s/images/%s", store_path(o->store),
-			 ref_digest_hex(r->digest));
+		   : msg_fail(ST_LOCAL, "%s/images/%s: lock",
+			 store_path(o->store), ref_digest_hex(r->digest));
 }
 
 static int

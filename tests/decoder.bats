@@ -132,6 +132,25 @@ walls() {
 	[ "$(wc -l <err)" = 1 ]
 }
 
+@test "a wall that cannot be built leaves the others" {
+	local missing
+
+	for missing in setgroups setuid setgid,setuid; do
+		rm -rf "$CHR_STORE"
+		mkimage -f oci img 'random big 4000000' >/dev/null
+		TMPDIR=$T/none halted "$FIXTURES/without" -e EPERM \
+		    "$missing,seccomp" chr-pull -q -t a/b ./img
+		[ "$missing" != setgroups ] ||
+			grep -q '^Uid:.65534.65534.65534.65534$' \
+			    "/proc/$decoder/status"
+		run cat "/proc/$decoder/task/"*/status
+		[ "$(grep -c '^CapEff:.0000000000000000$' <<<"$output")" = 2 ]
+		[ "$(grep -c '^CapPrm:.0000000000000000$' <<<"$output")" = 2 ]
+		[[ $(readlink "/proc/$decoder/root") == *" (deleted)" ]]
+		goes_on
+	done
+}
+
 @test "a decoder that is killed" {
 	mkimage -f oci img 'random big 4000000' >/dev/null
 	halted chr-pull -q -t a/b ./img

@@ -43,7 +43,7 @@ chr-exec: $root: lock: $no
 125
 chr-mkroot: box: lock: $no
 1
-chr-pull: $CHR_STORE/images/${box##*:}: $no
+chr-pull: $CHR_STORE/images/${box##*:}: lock: $no
 1
 chr-ls: $root: lock: $no
 $(chr-ls -r | sed 's/idle/used/')

@@ -77,33 +77,49 @@ decoder_is_filtered(void)
 	return sys_can_confine();
 }
 
-/* Opens a directory that has no name any more: nothing can be made in it. */
-void
-decoder_prepare(void)
+/* Makes a directory below dir, opens it, removes it: nothing can be made in
+ * it any more.  -1 and errno. */
+static int
+open_empty(const char *dir)
 {
-	const char *dir = getenv("TMPDIR");
 	char *path;
-	int fd;
+	int fd = -1;
 
-	if (geteuid() != 0)
-		return;
-	if (dir == NULL || *dir == '\0')
-		dir = "/tmp";
 	if ((path = fdio_fmt("%s/chr-pull.XXXXXX", dir)) != NULL &&
 	    mkdtemp(path) != NULL) {
 		fd = open(
 		    path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (rmdir(path) == 0)
-			empty_dir = fcntl(fd, F_DUPFD_CLOEXEC, EMPTY_DIR);
-		if (fd != -1)
+		if (rmdir(path) == -1 && fd != -1) {
 			close(fd);
+			fd = -1;
+		}
 	}
 	free(path);
+	return fd;
+}
+
+void
+decoder_prepare(void)
+{
+	const char *dirs[] = {getenv("TMPDIR"), "/tmp", "/dev/shm", "/"};
+	int fd = -1;
+	size_t i;
+
+	if (geteuid() != 0)
+		return;
+	for (i = 0; fd == -1 && i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if (dirs[i] != NULL && *dirs[i] != '\0')
+			fd = open_empty(dirs[i]);
+	if (fd == -1)
+		return;
+	empty_dir = fcntl(fd, F_DUPFD_CLOEXEC, EMPTY_DIR);
+	close(fd);
 }
 
 /*
- * The walls that need privilege: an empty root, another user.  Where one of
- * them fails, the others stand, and the filter for system calls.
+ * The walls that need privilege: an empty root, another user, at least no
+ * privilege.  Where one of them fails, the others stand, and the filter for
+ * system calls.
  */
 static void
 leave(void)
@@ -112,8 +128,10 @@ leave(void)
 		return;
 	if (empty_dir != -1 && fchdir(empty_dir) == 0)
 		(void)!chroot(".");
-	if (setgroups(0, NULL) == 0 && setgid(NOBODY) == 0)
-		(void)!setuid(NOBODY);
+	(void)!setgroups(0, NULL);
+	(void)!setgid(NOBODY);
+	(void)!setuid(NOBODY);
+	sys_drop_capabilities();
 }
 
 static int
@@ -133,7 +151,6 @@ limit(int resource, rlim_t most)
 static int
 confine(void)
 {
-	leave();
 	if (sys_close_range(5, INT_MAX) == -1 || sys_die_with_parent() == -1)
 		return -1;
 #ifndef __SANITIZE_ADDRESS__
@@ -162,6 +179,17 @@ fail_here(struct wire_out *w)
 	return ST_LOCAL;
 }
 
+/* The same, before there is a writer. */
+static int
+fail_early(int out)
+{
+	int e = errno;
+	struct wire_out *w = wire_writer(out);
+
+	errno = e;
+	return w != NULL ? fail_here(w) : ST_LOCAL;
+}
+
 static int
 decode_layer(struct layer *l, struct wire_out *w)
 {
@@ -187,6 +215,16 @@ place(const int *fds)
 	return wire_writer(4);
 }
 
+/* Libraries load what they need while they can. */
+static int
+load(void)
+{
+	struct layer *l = layer_open(3, 0, 0);
+
+	layer_close(l);
+	return l == NULL ? -1 : 0;
+}
+
 /* The process: its descriptors are the blob and the pipe. */
 static int
 run(const int *fds, const uint64_t *args)
@@ -195,7 +233,11 @@ run(const int *fds, const uint64_t *args)
 	struct layer *l;
 
 	if ((w = place(fds)) == NULL)
-		return ST_LOCAL;
+		return fail_early(fds[1]);
+	if (load() == -1)
+		return fail_here(w);
+	/* before there is a thread, which would keep its capabilities */
+	leave();
 	if ((l = layer_open(3, UINT64_MAX, 1)) == NULL || confine() == -1)
 		return fail_here(w);
 	layer_limit(l, args[0], args[1]);
@@ -217,11 +259,12 @@ run_small(const int *fds, const uint64_t *args)
 	int rc = 0;
 
 	if ((w = place(fds)) == NULL)
-		return ST_LOCAL;
-	/* libraries load what they need while they can */
-	if ((l = layer_open(3, 0, 0)) == NULL || confine() == -1)
+		return fail_early(fds[1]);
+	if (load() == -1)
 		return fail_here(w);
-	layer_close(l);
+	leave();
+	if (confine() == -1)
+		return fail_here(w);
 	while (rc == 0 && fdio_read(3, &s, sizeof(s)) == sizeof(s)) {
 		if ((l = layer_open(3, s.size, 0)) == NULL)
 			return fail_here(w);

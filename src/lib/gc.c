@@ -496,8 +496,8 @@ mark(const struct gc *gc, struct list *needed)
 	rc = list_stored(gc, "images", &images);
 	for (i = 0; rc == 0 && i < images.n; i++)
 		if ((rc = mark_image(gc, images.v[i], needed)) == -1)
-			msg_warn("%s/images/%s/blobs", store_path(gc->store),
-			    images.v[i]);
+			msg_warnx("%s/images/%s/blobs: %s",
+			    store_path(gc->store), images.v[i], fdio_why());
 	list_free(&images);
 	if (needed->n > 0)
 		qsort(needed->v, needed->n, sizeof(*needed->v), by_string);
@@ -597,7 +597,8 @@ collect_blobs(const struct gc *gc, const struct list *only)
 				       : msg_fail(ST_LOCAL, "%s/blobs",
 					     store_path(gc->store));
 	if (lock_wait(lock, LOCK_EX) == -1)
-		rc = msg_fail(ST_LOCAL, "%s/blobs", store_path(gc->store));
+		rc = msg_fail(
+		    ST_LOCAL, "%s/blobs: lock", store_path(gc->store));
 	else if (mark(gc, &needed) == -1)
 		rc = ST_LOCAL;
 	else {

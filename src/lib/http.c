@@ -791,6 +791,9 @@ explain(struct http_hop *hop, CURLcode code)
 		text = strerror((int)e);
 	else if (code == CURLE_OPERATION_TIMEDOUT && call->status == 0)
 		text = "timed out";
+	else if (code == CURLE_COULDNT_RESOLVE_PROXY)
+		/* its name may be a password without a host */
+		text = "no such proxy, or no answer from the name server";
 	else if (code == CURLE_COULDNT_RESOLVE_HOST)
 		text = "no such host, or no answer from the name server";
 	if (call->error == HTTP_UNREACHABLE ||

@@ -335,7 +335,9 @@ write_files(struct making *mk)
 		rc = 0;
 	free(image[0]);
 	free(image[1]);
-	return rc == 0 ? 0 : fail(mk, "configuration");
+	return rc == 0 ? 0
+		       : msg_failx(ST_LOCAL, "%s: configuration: %s",
+			     mk->root->path, fdio_why());
 }
 
 /* A path is printed as a line, and as a column by chr-ls. */

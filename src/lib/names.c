@@ -251,7 +251,7 @@ store_name(struct store *st, const struct ref *r, const char *digest,
 	int namesfd, rc = 0;
 
 	if ((namesfd = store_lock(st, "names", LOCK_EX)) == -1)
-		return msg_fail(ST_LOCAL, "%s/names", st->path);
+		return msg_fail(ST_LOCAL, "%s/names: lock", st->path);
 	st->renamed = 1;
 	if ((name = ref_repository(r)) == NULL)
 		goto fail;
@@ -286,7 +286,7 @@ store_unname(struct store *st, const char *name)
 
 	if ((namesfd = store_lock(st, "names", LOCK_EX)) == -1 ||
 	    (path = strdup(name)) == NULL)
-		return msg_fail(ST_LOCAL, "%s/names", st->path);
+		return msg_fail(ST_LOCAL, "%s/names: lock", st->path);
 	st->renamed = 1;
 	if (FAULT("names_unlink") ||
 	    (unlinkat(namesfd, name, 0) == -1 && errno != ENOENT))
@@ -312,7 +312,7 @@ store_index(struct store *st)
 	if (!st->renamed)
 		return 0;
 	if ((namesfd = store_lock(st, "names", LOCK_EX)) == -1)
-		return msg_fail(ST_LOCAL, "%s/names", st->path);
+		return msg_fail(ST_LOCAL, "%s/names: lock", st->path);
 	if ((rc = write_index(st)) == 0)
 		st->renamed = 0;
 	close(namesfd);

@@ -209,7 +209,7 @@ make_layout(struct store *st, const char *given)
 	if (check_links(st, given) == -1)
 		return -1;
 	if ((lock = store_lock(st, ".", LOCK_EX)) == -1)
-		return msg_fail(-1, "%s", st->path);
+		return msg_fail(-1, "%s: lock", st->path);
 	if ((rc = is_store(st)) == 0 && (rc = is_free(st)) != -1)
 		rc = rc == 1 ? write_layout(st) : not_a_store(st);
 	close(lock);

@@ -213,8 +213,11 @@ command(struct order *o, const int *fds, struct answer *a)
 	do
 		n = sendmsg(zygote, &m, MSG_NOSIGNAL);
 	while (n == -1 && errno == EINTR);
-	if (n == -1)
+	if (n == -1) {
+		if (errno == EPIPE || errno == ECONNRESET)
+			errno = ECHILD;
 		return -1;
+	}
 	do
 		n = recv(zygote, a, sizeof(*a), 0);
 	while (n == -1 && errno == EINTR);

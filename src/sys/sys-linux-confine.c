@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -115,6 +117,17 @@ sys_confine(void)
 }
 
 #endif
+
+int
+sys_drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = {
+	    .version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2];
+
+	memset(none, 0, sizeof(none));
+	return (int)syscall(__NR_capset, &head, none);
+}
 
 int
 sys_die_with_parent(void)

@@ -177,6 +177,12 @@ sys_confine(void)
 }
 
 int
+sys_drop_capabilities(void)
+{
+	return 1;
+}
+
+int
 sys_no_new_privs(void)
 {
 	return 1;

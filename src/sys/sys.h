@@ -143,6 +143,10 @@ int sys_can_confine(void);
  */
 int sys_confine(void);
 
+/* This process, and what it executes, has no capabilities from now on.  0; 1
+ * where the system cannot; -1. */
+int sys_drop_capabilities(void);
+
 /* Exec gains no privilege from now on.  0; 1 where the system cannot. */
 int sys_no_new_privs(void);
 
