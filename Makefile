@@ -17,6 +17,7 @@
 #:   check-asan   the same with address and undefined behaviour sanitizers
 #:   check-long   both at full size, then the fuzzers for longer: for a release
 #:   lint         what compilers and linters say; any word is a failure
+#:   lint-deep    what the analyzers of clang and gcc say; takes some minutes
 #:   fuzz         each fuzz target for FUZZ_SECONDS (11)
 #:   bench        what the work costs beside other programs, as ratios, and what
 #:                images that mean harm cost; as root
@@ -140,6 +141,10 @@ lint:
 	    CFLAGS='-O0 -Werror' units
 	@tests/lint
 
+lint-deep:
+	@tests/lint-deep -- $(STD) $(INC) $(CURL_CFLAGS) $(ISAL_CFLAGS) \
+	    -DVERSION=\"$(VERSION)\" $(CPPFLAGS)
+
 fuzz:
 	@mkdir -p build/fuzz
 	@cd build/fuzz && $(MAKE) -s -f ../../Makefile S=../.. VARIANT=fuzz \
@@ -250,4 +255,5 @@ $(LIB) $(PROGS:=.o): flags
 -include $(FUZZ:=.d) $(UNIT:=.d) $(LIB:.o=.d) $(PROGS:=.d)
 
 .PHONY: all help units faults check check-quick check-asan check-long \
-	lint fuzz bench demo install uninstall dist clean inner wanted flags.new
+	lint lint-deep fuzz bench demo install uninstall dist clean inner \
+	wanted flags.new
