@@ -18,7 +18,7 @@
 #:   check-long   both at full size, then the fuzzers for longer: for a release
 #:   lint         what compilers and linters say; any word is a failure
 #:   lint-deep    what the analyzers of clang and gcc say; takes some minutes
-#:   fuzz         each fuzz target for FUZZ_SECONDS (11)
+#:   fuzz         each fuzz target for FUZZ_SECONDS (8)
 #:   bench        what the work costs beside other programs, as ratios, and what
 #:                images that mean harm cost; as root
 #:
@@ -45,7 +45,7 @@ LDFLAGS =
 # linux or posix: which src/sys/sys-$(SYS)*.c is compiled
 SYS != case `uname -s` in Linux) echo linux ;; *) echo posix ;; esac
 PKG_CONFIG = pkg-config
-FUZZ_SECONDS = 11
+FUZZ_SECONDS = 8
 FUZZ_JOBS = 2
 # what check runs; everything without
 TESTS =

@@ -11,5 +11,5 @@ load helper
 	# 123: a removed directory's inode number comes back in the same layer
 	"$BATS_TEST_DIRNAME/model.py" "$T/m" 1 123
 	rm -rf "$T/m"/*
-	"$BATS_TEST_DIRNAME/model.py" "$T/m" "$(size 80 300)"
+	"$BATS_TEST_DIRNAME/model.py" "$T/m" "$(size 50 300)"
 }
