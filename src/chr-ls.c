@@ -380,7 +380,8 @@ main(int argc, char *argv[])
 	struct listing l = {0};
 	int c, rc, roots = 0;
 
-	start_program();
+	if (start_program() == -1)
+		return ST_LOCAL;
 	while ((c = getopt(argc, argv, "+rv")) != -1)
 		switch (c) {
 		case 'r':

@@ -170,7 +170,8 @@ main(int argc, char *argv[])
 	long count = 1;
 	int c, rc, status = 0;
 
-	start_program();
+	if (start_program() == -1)
+		return ST_LOCAL;
 	while ((c = getopt(argc, argv, "+c:d:m:qvx")) != -1)
 		switch (c) {
 		case 'c':

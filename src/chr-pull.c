@@ -465,7 +465,8 @@ main(int argc, char **argv)
 	struct options o = {.jobs = JOBS};
 	int rc, status = 0;
 
-	start_program();
+	if (start_program() == -1)
+		return ST_LOCAL;
 	/* a core file would hold passwords and tokens */
 	setrlimit(RLIMIT_CORE, &none);
 	platform_host(&o.platform);

@@ -215,7 +215,8 @@ main(int argc, char *argv[])
 	struct options o = {.gc = {.hours = HOURS}};
 	int rc, status = 0;
 
-	start_program();
+	if (start_program() == -1)
+		return ST_LOCAL;
 	parse_options(argc, argv, &o);
 	o.gc.store = store_open(0);
 	if (o.gc.store == NULL && errno != ENOENT)

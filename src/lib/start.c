@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,12 +44,13 @@ start_ignored(sigset_t *set)
 	*set = ignored;
 }
 
-void
+int
 start_program(void)
 {
 	if (start_descriptors(0) == -1)
-		exit(ST_LOCAL);
+		return -1;
 	sigemptyset(&ignored);
 	signal(SIGCHLD, SIG_DFL);
 	start_ignore(SIGXFSZ);
+	return 0;
 }

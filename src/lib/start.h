@@ -19,11 +19,11 @@
 int start_descriptors(int command);
 
 /*
- * For a program without a command.  The descriptors, as above; ends with status
- * 1 where that fails.  A file that becomes too large is an error, EFBIG, no
- * signal.  Children can be waited for, although the caller ignored SIGCHLD.
+ * For a program without a command.  The descriptors, as above.  A file that
+ * becomes too large is an error, EFBIG, no signal.  Children can be waited for,
+ * although the caller ignored SIGCHLD.  0, or -1 after a message.
  */
-void start_program(void);
+int start_program(void);
 
 /* Ignores the signal from here on. */
 void start_ignore(int sig);
