@@ -425,3 +425,14 @@ manifest_no_platform(
 	buf_free(&b);
 	return ST_NOTFOUND;
 }
+
+int
+descriptor_is_repeated(const struct descriptor *d, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(d[i].digest, d[n].digest) == 0)
+			return 1;
+	return 0;
+}

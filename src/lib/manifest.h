@@ -19,6 +19,9 @@ struct descriptor {
 	char *url;	 /* first of urls, http or https only; NULL */
 };
 
+/* Whether one before number n has the same digest. */
+int descriptor_is_repeated(const struct descriptor *, size_t n);
+
 /* An entry of an index. */
 struct manifest_entry {
 	struct descriptor desc;

@@ -635,17 +635,6 @@ copy_blob(struct members *m, struct store *st, const struct descriptor *d)
 	return copy_file(m, st, d, path);
 }
 
-static int
-is_repeated(const struct descriptor *want, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(want[i].digest, want[n].digest) == 0)
-			return 1;
-	return 0;
-}
-
 /* Whether the store has it, and the -v line. */
 static int
 is_there(const struct members *m, struct store *st, const struct descriptor *d)
@@ -685,7 +674,7 @@ find_all(struct extract *x, char *missing)
 	int rc;
 
 	for (i = 0; i < x->n; i++) {
-		if (is_repeated(x->want, i) ||
+		if (descriptor_is_repeated(x->want, i) ||
 		    is_there(x->m, x->store, &x->want[i]))
 			continue;
 		missing[i] = 1;
@@ -716,7 +705,7 @@ members_blobs(struct members *m, struct store *st,
 	else
 		rc = find_all(&x, missing);
 	for (i = 0; i < n && rc == 0; i++) {
-		if (x.from[i] != NULL || is_repeated(want, i))
+		if (x.from[i] != NULL || descriptor_is_repeated(want, i))
 			continue;
 		if (missing[i])
 			rc = copy_blob(m, st, &want[i]);

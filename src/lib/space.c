@@ -32,17 +32,6 @@ missing(struct store *st, const struct descriptor *d)
 					      : 0;
 }
 
-static int
-is_repeated(const struct descriptor *d, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(d[i].digest, d[n].digest) == 0)
-			return 1;
-	return 0;
-}
-
 int
 space_check(struct store *st, const struct descriptor *d, size_t n)
 {
@@ -51,7 +40,7 @@ space_check(struct store *st, const struct descriptor *d, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		bytes = is_repeated(d, i) ? 0 : missing(st, &d[i]);
+		bytes = descriptor_is_repeated(d, i) ? 0 : missing(st, &d[i]);
 		need = bytes > UINT64_MAX - need ? UINT64_MAX : need + bytes;
 	}
 	if (fstatvfs(st->fd, &vfs) == -1)
